@@ -1,0 +1,1 @@
+"""A simulated city on loopback: cameras, switches and their bad manners."""

@@ -1,0 +1,214 @@
+"""The frozen values that all of healthd speaks in: the fleet, its states, and the flips between them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias
+
+from probes.base import Credential, Result
+
+Moment: TypeAlias = int
+"""A point in time: whole milliseconds since 1970-01-01T00:00:00Z. Spans of time in the store and in rates
+are differences of moments, so they are exact."""
+
+
+class Axis(enum.StrEnum):
+    """What is observed of a camera."""
+
+    ONLINE = "online"
+    PICTURE = "picture"
+
+
+class State(enum.StrEnum):
+    """Where a camera stands on one axis: online|offline|unknown, or good|faulty|no_picture|unknown."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    GOOD = "good"
+    FAULTY = "faulty"
+    NO_PICTURE = "no_picture"
+    UNKNOWN = "unknown"
+
+
+CLASSES = ("1", "2", "3", "9")
+"""Camera classes: GB/T 28181-2022 A.2.1.9 PointType."""
+
+
+class Lifecycle(enum.StrEnum):
+    """Only `in_service` is assessed."""
+
+    PLANNED = "planned"
+    TRIAL = "trial"
+    IN_SERVICE = "in_service"
+    SUSPENDED = "suspended"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A node of the tree; `parent` is empty at a root."""
+
+    code: str
+    name: str
+    level: str  # city | county | township
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A switch, NVR, router, encoder or power feed that cameras hang on."""
+
+    id: str
+    name: str
+    kind: str  # switch | nvr | router | encoder | power
+    region: str
+    address: str = ""
+    credential: str = ""
+    upstream: str = ""
+    upstream_port: str = ""
+    unit: str = ""
+    maintainer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Maintainer:
+    """Who repairs; `start` and `end` are ISO dates of the contract or empty."""
+
+    id: str
+    name: str
+    contact: str = ""
+    start: str = ""
+    end: str = ""
+    repair_hours: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What of a camera decides where its seconds are booked. A change of any field is a dated change."""
+
+    region: str
+    class_: str
+    unit: str = ""
+    maintainer: str = ""
+    lifecycle: Lifecycle = Lifecycle.IN_SERVICE
+    upstream: str = ""
+    service_hours: str = ""  # "" = always; else as `parse_service_hours` takes it
+    picture: bool = True  # False: no picture is expected
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A leaf of the tree, as the inventory describes it."""
+
+    id: str
+    name: str
+    address: str
+    placement: Placement
+    credential: str = ""  # name in `credentials:`; "" = default
+    vendor: str = ""
+    model: str = ""
+    upstream_port: str = ""
+    longitude: float | None = None
+    latitude: float | None = None
+    resolution: tuple[int, int] | None = None
+    reach_port: int | None = None  # None: ICMP
+    onvif_port: int | None = None  # None: the check's port
+    snmp_port: int | None = None
+    snapshot_url: str = ""
+    channel: int = 1
+    ptz: bool = False
+    install_time: str = ""
+    contact: str = ""
+    record_save_days: int | None = None
+    address_text: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def in_service(self) -> bool:
+        return self.placement.lifecycle is Lifecycle.IN_SERVICE
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The whole fleet, checked: every name in it resolves, and neither tree has a circle."""
+
+    regions: Mapping[str, Region]
+    devices: Mapping[str, Device]
+    cameras: Mapping[str, Camera]
+    maintainers: Mapping[str, Maintainer] = field(default_factory=dict)
+    credentials: Mapping[str, Credential] = field(default_factory=dict)
+    digest: str = ""  # of the files it was read from
+
+    def line_of(self, region: str) -> Iterator[str]:
+        """Codes from `region` up to its root."""
+        code: str = region
+        while code:
+            yield code
+            code = self.regions[code].parent
+
+    @cached_property
+    def paths(self) -> Mapping[str, str]:
+        """code -> `/root/.../code/`."""
+        return {code: "/" + "/".join(reversed([*self.line_of(code)])) + "/" for code in self.regions}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One turn's result, as the prober side hands it over: folding it twice, or late, changes nothing.
+
+    `subject` is a camera id, or `reference:ADDRESS`; `asked` when it was asked, `took_seconds` until decided.
+    """
+
+    subject: str
+    check: str
+    asked: Moment
+    took_seconds: float
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A change of state with its time and reason: the one stored fact that downtime is derived from.
+
+    `at` is the moment of the first result that led to it, `decided` that of the last. `evidence` lists those
+    results as JSON-able dicts {"asked", "outcome", "reason", ...}.
+    """
+
+    camera: str
+    axis: Axis
+    at: Moment
+    state: State
+    was: State
+    faults: tuple[str, ...] = ()
+    reason: str = ""
+    decided: Moment = 0
+    evidence: tuple[Mapping[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CameraHistory:
+    """All that is stored of one camera for a period, for `rates`; each tuple sorted by its first element.
+
+    `placements`: (from, placement); None = not in the inventory from then on. Nothing before the first entry is
+    known: out of service. `online`, `picture`: (at, state, faults). Each sequence starts with the last entry
+    before the period, if there is one; before the first entry the state is unknown.
+    """
+
+    camera: str
+    placements: tuple[tuple[Moment, Placement | None], ...]
+    online: tuple[tuple[Moment, State, tuple[str, ...]], ...]
+    picture: tuple[tuple[Moment, State, tuple[str, ...]], ...]
+    exempt: tuple[tuple[Moment, Moment], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A camera's dated change of placement; `placement` None: gone from the inventory."""
+
+    camera: str
+    at: Moment
+    placement: Placement | None
+    author: str

@@ -1,0 +1,1 @@
+"""Judging pictures: bytes in, verdict out. Pure, no I/O."""
