@@ -15,6 +15,10 @@ Moment: TypeAlias = int
 are differences of moments, so they are exact."""
 
 
+REFERENCE = "reference "
+"""Prefix of the subjects that stand for reference targets: `reference ADDRESS`."""
+
+
 class Axis(enum.StrEnum):
     """What is observed of a camera."""
 
@@ -130,6 +134,16 @@ class Camera:
     def in_service(self) -> bool:
         return self.placement.lifecycle is Lifecycle.IN_SERVICE
 
+    @property
+    def asked(self) -> bool:
+        """Planned and retired cameras are not asked."""
+        return self.placement.lifecycle not in (Lifecycle.PLANNED, Lifecycle.RETIRED)
+
+    @property
+    def reach(self) -> str:
+        """What one ping serves: all channels of a device share it. `ADDRESS`, or `ADDRESS tcp:PORT`."""
+        return self.address if self.reach_port is None else f"{self.address} tcp:{self.reach_port}"
+
 
 @dataclass(frozen=True)
 class Inventory:
@@ -159,7 +173,8 @@ class Inventory:
 class Asked:
     """One turn's result, as the prober side hands it over: folding it twice, or late, changes nothing.
 
-    `subject` is a camera id, or `reference:ADDRESS`; `asked` when it was asked, `took_seconds` until decided.
+    `subject` is what was asked: a camera's id, for ping its `reach`, or a reference target; `asked` when it was
+    asked, `took_seconds` until decided.
     """
 
     subject: str

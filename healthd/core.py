@@ -1,0 +1,388 @@
+"""The core side: batches of results in, flips to the store, and what is committed to the published view.
+
+It touches no device and reads no clock; the prober side is steered only through `Steering`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from healthd.model import REFERENCE, Asked, Axis, Camera, Change, Flip, Inventory, Moment, State
+from healthd.state import (
+    Holding,
+    Rules,
+    Sight,
+    advance,
+    advance_online,
+    forget,
+    online_reading,
+    picture_reading,
+    settle,
+)
+from probes.base import Memory, Outcome, Reason
+
+log = logging.getLogger("healthd.core")
+
+_WITNESSES = 3
+_WITNESS_PAUSE: Moment = 1000  # ask for witnesses at most this often
+_NOBODY_HOME = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE, Reason.REFUSED, Reason.RESET})
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """How the core side asks the prober side for something."""
+
+    ask_again: Callable[[str, str, float], None]
+    hold: Callable[[str, str], None]
+    release: Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CoreRules:
+    """The rules of both axes and their pauses, in ms; `picture` None: no frame check is configured."""
+
+    online: Rules
+    picture: Rules | None
+    retry_seconds: float
+    online_max_age: Moment
+    picture_max_age: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """What one step of the core leaves to be stored; `heartbeat` is (start, end) of the current sight."""
+
+    flips: tuple[Flip, ...]
+    heartbeat: tuple[Moment, Moment] | None
+    memories: Mapping[str, Memory]
+    reached: Mapping[str, Moment]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the store knows of earlier runs; `last_seen` is the end of the last heartbeat (0: none)."""
+
+    last_seen: Moment
+    states: Mapping[tuple[str, Axis], tuple[State, Moment, tuple[str, ...], str]]  # state, since, faults, reason
+    memories: Mapping[str, Memory]
+    reached: Set[str]  # cameras that ever answered
+
+
+_NEVER: tuple[State, Moment, tuple[str, ...], str] = (State.UNKNOWN, 0, (), "")
+
+
+@dataclass(slots=True)
+class _Entry:
+    """The hot row of one camera: replaced field by field with every result, hence mutable."""
+
+    camera: Camera
+    online: Holding = field(default_factory=Holding)
+    picture: Holding = field(default_factory=Holding)
+    memory: Memory = field(default_factory=Memory)
+    reached: bool = False
+    held: bool = False
+
+
+@dataclass
+class Core:
+    """Folds results. `seen` is told of every result with its cameras, for what is shown beside the states."""
+
+    rules: CoreRules
+    gated: Sequence[str]  # checks that are not asked while the camera does not answer
+    references: Sequence[str]  # subjects that stand for reference targets, each `REFERENCE` + address
+    steering: Steering
+    seen: Callable[[Camera, Asked], None]
+    _entries: dict[str, _Entry] = field(default_factory=dict, init=False)
+    _by_reach: dict[str, list[_Entry]] = field(default_factory=dict, init=False)
+    _siblings: dict[str, list[_Entry]] = field(default_factory=dict, init=False)
+    _sight: Sight = field(default_factory=Sight, init=False)
+    _beating_since: Moment = field(default=0, init=False)
+    _blind: bool = field(default=False, init=False)
+    _pending: set[str] = field(default_factory=set, init=False)  # cameras whose last fail waits for a witness
+    _open: set[str] = field(default_factory=set, init=False)  # cameras with a streak on either axis
+    _asked_witnesses: Moment = field(default=0, init=False)
+    _flips: list[Flip] = field(default_factory=list, init=False)
+    _memories: dict[str, Memory] = field(default_factory=dict, init=False)
+    _reached: dict[str, Moment] = field(default_factory=dict, init=False)
+
+    # --- the fleet -----------------------------------------------------------------------------------------
+
+    def restore(self, inventory: Inventory, past: Past, now: Moment) -> None:
+        """Take up the fleet where the last run left it.
+
+        Streaks do not survive. A picture older than `picture_max_age` is unknown from now on.
+        """
+        stale = now - past.last_seen > self.rules.picture_max_age
+        for camera in inventory.cameras.values():
+            memory = past.memories.get(camera.id, Memory())
+            entry = _Entry(camera, memory=memory, reached=camera.id in past.reached)
+            for axis in Axis:
+                state, since, faults, reason = past.states.get((camera.id, axis), _NEVER)
+                setattr(entry, axis.value, Holding(state, since, faults, reason, last=max(now, since)))
+            self._entries[camera.id] = entry
+            if stale or self.rules.picture is None or not camera.placement.picture or not camera.asked:
+                self._forget(entry, Axis.PICTURE, now, "too old" if stale else "not asked")
+            if not camera.asked:
+                self._forget(entry, Axis.ONLINE, now, "not asked")
+        self._index()
+
+    def replace(self, inventory: Inventory, now: Moment) -> None:
+        """Swap the fleet after a reload: who stays keeps states and streaks, who goes becomes unknown."""
+        for camera_id in [key for key in self._entries if key not in inventory.cameras]:
+            self._go_dark(self._entries.pop(camera_id), now)
+        for camera in inventory.cameras.values():
+            entry = self._entries.setdefault(camera.id, _Entry(camera))
+            entry.camera = camera
+            if not camera.asked:
+                self._go_dark(entry, now)
+            elif not camera.placement.picture or self.rules.picture is None:
+                self._forget(entry, Axis.PICTURE, now, "not asked")
+        self._pending &= self._entries.keys()
+        self._open &= self._entries.keys()
+        self._index()
+
+    def hold_again(self) -> None:
+        """Repeat the holds towards a prober side whose turns were planned anew."""
+        for entry in self._entries.values():
+            if entry.held:
+                for check in self.gated:
+                    self.steering.hold(entry.camera.id, check)
+            else:
+                self._gate(entry)
+
+    def _index(self) -> None:
+        self._by_reach, self._siblings = {}, {}
+        for entry in self._entries.values():
+            self._by_reach.setdefault(entry.camera.reach, []).append(entry)
+            if entry.camera.placement.upstream:
+                self._siblings.setdefault(entry.camera.placement.upstream, []).append(entry)
+
+    def _go_dark(self, entry: _Entry, now: Moment) -> None:
+        self._forget(entry, Axis.ONLINE, now, "not asked")
+        self._forget(entry, Axis.PICTURE, now, "not asked")
+
+    def memory(self, camera_id: str) -> Memory:
+        """What earlier askings of the camera learnt."""
+        return self._entries[camera_id].memory
+
+    @property
+    def blind(self) -> bool:
+        return self._blind
+
+    def undecided_since(self, now: Moment) -> Moment:
+        """Before this moment nothing can still change: the earliest streak that is open, or now."""
+        earliest = now
+        for camera_id in self._open:
+            for holding in (self._entries[camera_id].online, self._entries[camera_id].picture):
+                if holding.streak:
+                    earliest = min(earliest, holding.streak[0].asked)
+                if holding.first_fail:
+                    earliest = min(earliest, holding.first_fail)
+        return earliest
+
+    # --- folding -------------------------------------------------------------------------------------------
+
+    def fold(self, batch: Sequence[Asked], now: Moment) -> None:
+        """Fold a batch of results in any order; a repeated or late one changes nothing."""
+        for asked in batch:
+            if asked.result.outcome is Outcome.OK:
+                self._witnessed(asked)
+        for asked in batch:
+            if asked.check == "ping":
+                for entry in self._by_reach.get(asked.subject, ()):
+                    self._fold_reach(entry, asked)
+            elif asked.subject in self._entries:
+                self._fold_other(self._entries[asked.subject], asked)
+        self._settle_pending()
+        if self._pending and now - self._asked_witnesses >= _WITNESS_PAUSE:
+            self._asked_witnesses = now
+            self._ask_witnesses()
+
+    def _witnessed(self, asked: Asked) -> None:
+        if asked.subject.startswith(REFERENCE):
+            address = asked.subject
+        elif asked.check == "ping":
+            address = asked.subject.split(" ")[0]
+        else:
+            entry = self._entries.get(asked.subject)
+            address = entry.camera.address if entry else ""
+        if not address:
+            return
+        self._sight.answered(address, asked.asked)
+        if self._blind or not self._beating_since:
+            if self._blind:
+                log.info("healthd sees again at=%d witness=%s", asked.asked, address)
+            self._blind = False
+            self._beating_since = asked.asked
+
+    def _fold_reach(self, entry: _Entry, asked: Asked) -> None:
+        self.seen(entry.camera, asked)
+        reading = online_reading(asked)
+        if reading is None:
+            return
+        if reading.good and not entry.reached:
+            entry.reached = True
+            self._reached[entry.camera.id] = asked.asked
+        elsewhere = self._sight.elsewhere(entry.camera.address)
+        entry.online, flip = advance_online(entry.online, reading, self.rules.online, elsewhere)
+        self._after_online(entry, flip)
+        if entry.online.undecided and not self._blind:
+            self.steering.ask_again(asked.subject, "ping", self.rules.retry_seconds)
+
+    def _after_online(self, entry: _Entry, flip: Flip | None) -> None:
+        if entry.online.pending:
+            self._pending.add(entry.camera.id)
+        else:
+            self._pending.discard(entry.camera.id)
+        if flip is not None:
+            self._note(entry, flip)
+            if flip.state is not State.ONLINE:
+                self._forget(entry, Axis.PICTURE, flip.at, "offline")
+            if flip.state is State.UNKNOWN:
+                self._go_blind(flip.at)
+        self._gate(entry)
+        self._track(entry)
+
+    def _track(self, entry: _Entry) -> None:
+        if entry.online.undecided or entry.online.first_fail or entry.picture.undecided:
+            self._open.add(entry.camera.id)
+        else:
+            self._open.discard(entry.camera.id)
+
+    def _go_blind(self, since: Moment) -> None:
+        if not self._blind:
+            self._blind = True
+            log.error(
+                "healthd is blind: nobody answers, so no camera is called offline since=%d "
+                "remedy=check this machine's network, and set reference_targets",
+                since,
+            )
+
+    def _gate(self, entry: _Entry) -> None:
+        """Nothing but reach is asked of a camera that does not answer at all."""
+        failing = entry.online.first_fail > 0 or entry.online.state is State.OFFLINE
+        if failing == entry.held:
+            return
+        entry.held = failing
+        steer = self.steering.hold if failing else self.steering.release
+        for check in self.gated:
+            steer(entry.camera.id, check)
+
+    def _fold_other(self, entry: _Entry, asked: Asked) -> None:
+        self.seen(entry.camera, asked)
+        if asked.result.learnt:
+            entry.memory = replace(entry.memory, **_known_fields(asked.result.learnt))
+            self._memories[entry.camera.id] = entry.memory
+        if asked.result.reason in _NOBODY_HOME and asked.result.outcome is Outcome.FAIL:
+            self.steering.ask_again(entry.camera.reach, "ping", 0.0)
+        if asked.check == "frame":
+            self._fold_frame(entry, asked)
+
+    def _fold_frame(self, entry: _Entry, asked: Asked) -> None:
+        rules = self.rules.picture
+        reading = picture_reading(asked)
+        if rules is None or reading is None or entry.online.state is State.OFFLINE or entry.online.first_fail:
+            return  # what a camera that is going down answers says nothing about its picture
+        entry.picture, flip = advance(entry.picture, reading, rules)
+        if flip is not None:
+            self._note(entry, flip)
+        self._track(entry)
+        if entry.picture.undecided:
+            self.steering.ask_again(entry.camera.id, "frame", self.rules.retry_seconds)
+
+    def _settle_pending(self) -> None:
+        for camera_id in [*self._pending]:
+            entry = self._entries[camera_id]
+            elsewhere = self._sight.elsewhere(entry.camera.address)
+            entry.online, flip = settle(entry.online, self.rules.online, elsewhere)
+            self._after_online(entry, flip)
+
+    def _ask_witnesses(self) -> None:
+        """A fail that nobody corroborates yet: ask some that answered, and the reference targets, right now."""
+        upstreams: set[str] = set()
+        for entry in self._entries.values():
+            if entry.online.state is State.ONLINE and not entry.online.first_fail:
+                upstream = entry.camera.placement.upstream or entry.camera.id
+                if upstream not in upstreams:
+                    upstreams.add(upstream)
+                    self.steering.ask_again(entry.camera.reach, "ping", 0.0)
+                if len(upstreams) >= _WITNESSES:
+                    break
+        for subject in self.references:
+            self.steering.ask_again(subject, "ping", 0.0)
+
+    def _note(self, entry: _Entry, flip: Flip) -> None:
+        flip = replace(flip, camera=entry.camera.id)
+        if flip.axis is Axis.ONLINE and flip.evidence:
+            flip = replace(flip, evidence=(*flip.evidence, self._sibling_evidence(entry, flip.at)))
+        self._flips.append(flip)
+        log.info(
+            "flip camera=%s axis=%s state=%s was=%s at=%d reason=%s faults=%s",
+            flip.camera,
+            flip.axis,
+            flip.state,
+            flip.was,
+            flip.at,
+            flip.reason,
+            ",".join(flip.faults),
+        )
+
+    def _sibling_evidence(self, entry: _Entry, since: Moment) -> Mapping[str, object]:
+        siblings = [s for s in self._siblings.get(entry.camera.placement.upstream, ()) if s is not entry]
+        answered = sum(1 for s in siblings if s.online.last >= since and not s.online.first_fail)
+        return {"siblings": len(siblings), "siblings_answered": answered}
+
+    def _forget(self, entry: _Entry, axis: Axis, at: Moment, reason: str) -> None:
+        holding, flip = forget(getattr(entry, axis.value), axis, at, reason)
+        setattr(entry, axis.value, holding)
+        if flip is not None:
+            self._note(entry, flip)
+
+    # --- time ----------------------------------------------------------------------------------------------
+
+    def tick(self, now: Moment) -> None:
+        """Let what was not asked for too long become unknown. Cheap enough for every few seconds."""
+        for entry in self._entries.values():
+            if entry.online.state is not State.UNKNOWN and now - entry.online.last > self.rules.online_max_age:
+                at = entry.online.last + self.rules.online_max_age
+                self._forget(entry, Axis.ONLINE, at, "too old")
+                self._forget(entry, Axis.PICTURE, at, "too old")
+            picture = entry.picture
+            if picture.state is not State.UNKNOWN and now - picture.last > self.rules.picture_max_age:
+                self._forget(entry, Axis.PICTURE, picture.last + self.rules.picture_max_age, "too old")
+
+    def lost_time(self, now: Moment) -> None:
+        """healthd itself stood still (stopped process, sleeping machine): the next ok begins a new heartbeat."""
+        log.warning("healthd stood still; the gap is unknown until=%d", now)
+        self._beating_since = 0
+
+    def take(self) -> Outbox:
+        """What is to be stored since the last call."""
+        flips, self._flips = tuple(self._flips), []
+        memories, self._memories = self._memories, {}
+        reached, self._reached = self._reached, {}
+        heartbeat = None
+        if self._beating_since and not self._blind:
+            end = max([self._sight.latest, self._beating_since, *(flip.at for flip in flips)])
+            heartbeat = (self._beating_since, end)
+        return Outbox(flips, heartbeat, memories, reached)
+
+
+def _known_fields(learnt: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in learnt.items() if name in Memory.__slots__}
+
+
+def placement_changes(
+    known: Mapping[str, Any], inventory: Inventory, now: Moment, author: str
+) -> tuple[Change, ...]:
+    """The dated changes that lead from the placements in the store to those of the inventory."""
+    changes = [
+        Change(camera.id, now, camera.placement, author)
+        for camera in inventory.cameras.values()
+        if known.get(camera.id) != camera.placement
+    ]
+    gone = [key for key, placement in known.items() if placement is not None and key not in inventory.cameras]
+    return (*changes, *(Change(key, now, None, author) for key in gone))

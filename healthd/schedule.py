@@ -1,0 +1,341 @@
+"""Who is due: one heap of turns, seats per check, and pacing per uplink.
+
+A turn asks one subject one check, again and again. Its phase is a stable hash of subject and check, so that load
+is flat and a restart shifts nothing. A turn that comes too late is skipped and counted, never queued up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import heapq
+import itertools
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from healthd.model import Asked, Moment
+from probes.base import BatchProbe, Outcome, Probe, Reason, Result, Target
+
+log = logging.getLogger("healthd.schedule")
+
+_TICK_SECONDS = 0.02  # turns due within one tick leave together: batches for ping, few wake-ups
+_HAND_OVER_SECONDS = 0.1
+_LATE_SECONDS = 1.0  # a time-out decided this much late says more about our loop than about the camera
+_PARK_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A configured use of a probe. `seats`: askings in flight at most (a batch probe paces itself)."""
+
+    name: str
+    probe: Probe
+    interval: float
+    timeout: float
+    seats: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSpec:
+    """That `subject` is to be asked `check`, under upstream device `uplink` ("" = none), every `interval` seconds
+    (None: the check's)."""
+
+    subject: str
+    check: str
+    uplink: str = ""
+    interval: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkLimits:
+    """Per upstream device: turns in flight and bytes a second, for checks that are not batched."""
+
+    turns: int
+    bytes_per_second: int
+
+
+@dataclass(slots=True)
+class _Turn:
+    spec: TurnSpec
+    interval: float
+    phase: float
+    due: float = 0.0
+    stamp: int = 0  # the heap entry with this stamp is the valid one
+    queued: bool = False  # due, and waiting for a seat
+    in_flight: bool = False
+    held: bool = False
+    dead: bool = False
+
+
+@dataclass(slots=True)
+class _Uplink:
+    in_flight: int = 0
+    free_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Whom the schedule tells: batches of results, lags, skipped turns. Called on the event loop."""
+
+    hand_over: Callable[[list[Asked]], None]
+    lag: Callable[[str, float], None]
+    skipped: Callable[[str, int], None]
+
+
+def phase(subject: str, check: str, interval: float) -> float:
+    """Seconds into each interval at which `subject` is asked: stable over restarts and machines."""
+    digest = hashlib.blake2b(f"{check}\0{subject}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64 * interval
+
+
+def _batched(checks: Mapping[str, Check]) -> dict[str, BatchProbe]:
+    probes = {name: check.probe for name, check in checks.items()}
+    return {name: probe for name, probe in probes.items() if isinstance(probe, BatchProbe)}
+
+
+@dataclass
+class Schedule:
+    """Runs the turns. `target` gives the current Target of a subject; `wall` the time in ms (UTC)."""
+
+    checks: Mapping[str, Check]
+    limits: UplinkLimits
+    target: Callable[[str, str], Target]
+    wall: Callable[[], Moment]
+    observers: Observers
+    _turns: dict[tuple[str, str], _Turn] = field(default_factory=dict, init=False)
+    _heap: list[tuple[float, int, _Turn]] = field(default_factory=list, init=False)
+    _stamps: itertools.count[int] = field(default_factory=itertools.count, init=False)
+    _batched: dict[str, BatchProbe] = field(init=False)
+    _ready: dict[str, deque[_Turn]] = field(init=False)
+    _seated: dict[str, int] = field(init=False)
+    _uplinks: dict[str, _Uplink] = field(default_factory=dict, init=False)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    _answers: list[Asked] = field(default_factory=list, init=False)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _stopping: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._batched = _batched(self.checks)
+        self._ready = {name: deque() for name in self.checks}
+        self._seated = dict.fromkeys(self.checks, 0)
+
+    # --- what is to be asked -------------------------------------------------------------------------------
+
+    def plan(self, specs: Iterable[TurnSpec]) -> None:
+        """Replace the set of turns. A turn that stays keeps its due time: a reload asks nobody early or twice."""
+        wanted = {(spec.subject, spec.check): spec for spec in specs}
+        for key in [key for key in self._turns if key not in wanted]:
+            self._turns.pop(key).dead = True
+        for key, spec in wanted.items():
+            turn = self._turns.get(key)
+            interval = spec.interval or self.checks[spec.check].interval
+            if turn is not None and turn.interval == interval:
+                turn.spec = spec
+                continue
+            if turn is not None:
+                turn.dead = True
+            held = turn is not None and turn.held
+            turn = _Turn(spec, interval, phase(spec.subject, spec.check, interval), held=held)
+            self._turns[key] = turn
+            turn.due = time.monotonic() + self._until_phase(turn)
+            self._push(turn, turn.due)
+        self._wake.set()
+
+    def reconfigure(self, checks: Mapping[str, Check], limits: UplinkLimits) -> None:
+        """Swap checks and limits; call `plan` next. Probes that were replaced are the caller's to close."""
+        self.checks, self.limits = checks, limits
+        for name in checks:
+            self._ready.setdefault(name, deque())
+            self._seated.setdefault(name, 0)
+        self._batched = _batched(checks)
+
+    def counts(self) -> Mapping[str, int]:
+        """Turns per check."""
+        counts = dict.fromkeys(self.checks, 0)
+        for _, check in self._turns:
+            counts[check] += 1
+        return counts
+
+    def ask_again(self, subject: str, check: str, after_seconds: float) -> None:
+        """Bring the next asking forward; one that is due sooner, in flight or unknown stays as it is."""
+        turn = self._turns.get((subject, check))
+        if turn is None or turn.in_flight or turn.held or turn.queued:
+            return
+        due = time.monotonic() + after_seconds
+        if due < turn.due:
+            turn.due = due
+            self._push(turn, due)
+            self._wake.set()
+
+    def hold(self, subject: str, check: str) -> None:
+        """Ask no more until released; what is in flight still answers."""
+        turn = self._turns.get((subject, check))
+        if turn is not None:
+            turn.held = True
+
+    def release(self, subject: str, check: str) -> None:
+        """Resume a held turn at once: what was seen before the pause is no longer known."""
+        turn = self._turns.get((subject, check))
+        if turn is not None and turn.held:
+            turn.held = False
+            if not turn.in_flight and not turn.queued:
+                turn.due = time.monotonic()
+                self._push(turn, turn.due)
+                self._wake.set()
+
+    def _push(self, turn: _Turn, when: float) -> None:
+        turn.stamp = next(self._stamps)
+        heapq.heappush(self._heap, (when, turn.stamp, turn))
+
+    # --- the loop ------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Ask until `stop`."""
+        next_hand_over = 0.0
+        while not self._stopping:
+            now = time.monotonic()
+            self._start_due(now)
+            if now >= next_hand_over:
+                self._hand_over()
+                next_hand_over = now + _HAND_OVER_SECONDS
+            await self._sleep(now)
+        self._hand_over()
+
+    async def _sleep(self, now: float) -> None:
+        wait = _HAND_OVER_SECONDS
+        if self._heap:
+            wait = min(wait, max(self._heap[0][0] - now, 0.0))
+        self._wake.clear()
+        if wait > _TICK_SECONDS:
+            try:
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+        else:
+            await asyncio.sleep(_TICK_SECONDS)
+
+    async def stop(self) -> None:
+        """Ask no more, drop what is in flight, close the probes."""
+        self._stopping = True
+        self._wake.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for check in self.checks.values():
+            await check.probe.close()
+
+    def _start_due(self, now: float) -> None:
+        batches: dict[str, list[_Turn]] = {}
+        while self._heap and self._heap[0][0] <= now:
+            _, stamp, turn = heapq.heappop(self._heap)
+            if turn.dead or turn.held or stamp != turn.stamp:
+                continue
+            name = turn.spec.check
+            if name in self._batched:
+                batches.setdefault(name, []).append(turn)
+            elif self._seated[name] < self.checks[name].seats:
+                self._seat(turn, now)
+            else:
+                turn.queued = True
+                self._ready[name].append(turn)
+        for name, turns in batches.items():
+            self._ask_batch(name, turns, now)
+
+    def _begin(self, turn: _Turn, now: float) -> None:
+        self.observers.lag(turn.spec.check, max(0.0, now - turn.due))
+        turn.in_flight = True
+
+    def _until_phase(self, turn: _Turn) -> float:
+        return (turn.phase - self.wall() / 1000) % turn.interval
+
+    def _finish(self, turn: _Turn) -> None:
+        turn.in_flight = False
+        now = time.monotonic()
+        missed = int((now - turn.due) // turn.interval)
+        if missed > 0:
+            self.observers.skipped(turn.spec.check, missed)
+        if turn.dead or turn.held:
+            return
+        wait = self._until_phase(turn)
+        # An early asking (a retry) does not replace the regular one unless that is all but due.
+        turn.due = now + (wait if wait > turn.interval * 0.05 else wait + turn.interval)
+        self._push(turn, turn.due)
+
+    # --- asking --------------------------------------------------------------------------------------------
+
+    def _ask_batch(self, name: str, turns: Sequence[_Turn], now: float) -> None:
+        asked = self.wall()
+        begun = time.monotonic()
+        for turn in turns:
+            self._begin(turn, now)
+
+        def deliver(answers: list[tuple[int, Result]]) -> None:
+            took = time.monotonic() - begun
+            for index, result in answers:
+                turn = turns[index]
+                if not turn.dead:
+                    self._answers.append(Asked(turn.spec.subject, name, asked, took, result))
+                self._finish(turn)
+
+        self._batched[name].ask_batch([self.target(turn.spec.subject, name) for turn in turns], deliver)
+
+    def _seat(self, turn: _Turn, now: float) -> None:
+        uplink = self._uplinks.setdefault(turn.spec.uplink, _Uplink()) if turn.spec.uplink else None
+        if uplink is not None:
+            if uplink.in_flight >= self.limits.turns or uplink.free_at > now:
+                self._push(turn, max(uplink.free_at, now + _PARK_SECONDS))
+                return
+            uplink.in_flight += 1
+        check = self.checks[turn.spec.check]
+        self._seated[check.name] += 1
+        self._begin(turn, now)
+        task = asyncio.get_running_loop().create_task(self._ask(turn, check, uplink))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask(self, turn: _Turn, check: Check, uplink: _Uplink | None) -> None:
+        asked = self.wall()
+        begun = time.monotonic()
+        try:
+            result = await self._answer(turn, check, begun)
+        finally:
+            self._leave(turn, check, uplink)
+        took = time.monotonic() - begun
+        if uplink is not None:
+            size = result.values.get("bytes", 0)
+            uplink.free_at = max(uplink.free_at, begun) + size / self.limits.bytes_per_second
+        if not turn.dead:
+            self._answers.append(Asked(turn.spec.subject, check.name, asked, took, result))
+
+    async def _answer(self, turn: _Turn, check: Check, begun: float) -> Result:
+        try:
+            async with asyncio.timeout(check.timeout):
+                return await check.probe.ask(self.target(turn.spec.subject, check.name))
+        except TimeoutError:
+            if time.monotonic() - begun > check.timeout + _LATE_SECONDS:
+                return Result.unknown(Reason.OVERLOAD, "the answer was read too late to be fair")
+            return Result.fail(Reason.TIMEOUT, f"no whole answer within {check.timeout:g} s")
+        except Exception:  # a bug in a probe: one traceback, and the fleet goes on being watched
+            log.exception("probe failed check=%s subject=%s", check.name, turn.spec.subject)
+            return Result(Outcome.UNKNOWN, Reason.LOCAL, "an error in healthd itself; see the log")
+
+    def _leave(self, turn: _Turn, check: Check, uplink: _Uplink | None) -> None:
+        self._seated[check.name] -= 1
+        if uplink is not None:
+            uplink.in_flight -= 1
+        self._finish(turn)
+        ready = self._ready[check.name]
+        while ready and self._seated[check.name] < check.seats and not self._stopping:
+            waiting = ready.popleft()
+            waiting.queued = False
+            if not waiting.dead and not waiting.held:
+                self._seat(waiting, time.monotonic())
+
+    def _hand_over(self) -> None:
+        if self._answers:
+            answers, self._answers = self._answers, []
+            self.observers.hand_over(answers)
