@@ -1,0 +1,146 @@
+"""How gufo_snmp is spoken to: a session that screens what devices send, and users with their keys made once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
+from gufo.snmp import (
+    Aes128Key,
+    Aes192Key,
+    Aes256Key,
+    BaseAuthKey,
+    BasePrivKey,
+    DesKey,
+    Md5Key,
+    Sha1Key,
+    Sha224Key,
+    Sha256Key,
+    Sha384Key,
+    Sha512Key,
+    User,
+)
+from gufo.snmp.aio import SnmpSession
+from gufo.snmp.user import KeyType
+
+from probes.base import Credential
+from probes.ber import check_message
+
+AUTH_PROTOCOLS: Mapping[str, type[BaseAuthKey]] = {
+    "md5": Md5Key,
+    "sha": Sha1Key,
+    "sha224": Sha224Key,
+    "sha256": Sha256Key,
+    "sha384": Sha384Key,
+    "sha512": Sha512Key,
+}
+PRIV_PROTOCOLS: Mapping[str, type[BasePrivKey]] = {
+    "des": DesKey,
+    "aes": Aes128Key,
+    "aes192": Aes192Key,
+    "aes256": Aes256Key,
+}
+MAX_DATAGRAM_BYTES = 4096  # gufo_snmp's buffer
+
+T = TypeVar("T")
+
+
+class TooLargeError(ValueError):
+    """A datagram that gufo_snmp could not take whole."""
+
+
+class Session(SnmpSession):
+    """gufo's session, but every datagram is looked at before gufo's decoder sees it, and the deadline is one for
+    the whole asking: gufo's own begins anew with every stray datagram.
+
+    gufo_snmp 0.13 indexes by lengths that the device chose and panics, with a backtrace on stderr.
+    """
+
+    def close(self) -> None:
+        """Closes the socket. gufo_snmp leaves that to the garbage collector, which a cancelled asking's traceback
+        would make wait."""
+        del self._sock
+
+    async def _recv(self, receiver: Callable[[], T]) -> T:
+        try:
+            while True:
+                await _readable(self._fd)
+                try:
+                    _screen(self._fd)
+                    return receiver()
+                except BlockingIOError:  # nothing there after all, or no answer to this request
+                    continue
+        finally:
+            del receiver  # a method of the socket: see close
+
+
+async def _readable(fd: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(fd, _wake, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(fd)
+
+
+def _wake(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+def _screen(fd: int) -> None:
+    """Looks at the next datagram without taking it; raises NotBerError, TooLargeError or the socket's OSError."""
+    view = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, fileno=fd)  # the family does not matter for recv
+    try:
+        data = view.recv(MAX_DATAGRAM_BYTES + 1, socket.MSG_PEEK)
+    finally:
+        view.detach()
+    if len(data) > MAX_DATAGRAM_BYTES:
+        raise TooLargeError(f"the answer has more than {MAX_DATAGRAM_BYTES} bytes")
+    check_message(data)
+
+
+def missing(credential: Credential) -> str | None:
+    """What the credential lacks for SNMP, with the key to set; None if it is whole."""
+    where = f"credentials.{credential.name or 'default'}"
+    if credential.snmp_version == "3":
+        wrong = [*_wrong_keys(credential)]
+        return f"{where}{wrong[0]}" if wrong else None
+    if credential.snmp_version not in (None, "2c"):
+        return f"{where}.snmp_version is {credential.snmp_version!r}: write 2c or 3"
+    if not credential.community:
+        return f"{where} has no SNMP community: set community_env or community_file, or snmp_version: 3"
+    return None
+
+
+def _wrong_keys(credential: Credential) -> Iterator[str]:
+    if not credential.snmp_user:
+        yield ".snmp_user is missing"
+    for key, protocol, password, known in (
+        ("auth", credential.auth_protocol, credential.auth_password, ", ".join(AUTH_PROTOCOLS)),
+        ("priv", credential.priv_protocol, credential.priv_password, ", ".join(PRIV_PROTOCOLS)),
+    ):
+        if protocol is None and password:
+            yield f".{key}_protocol is missing beside its password: write one of {known}"
+        elif protocol is not None and protocol not in known.split(", "):
+            yield f".{key}_protocol is {protocol!r}: write one of {known}"
+        elif protocol is not None and not password:
+            yield f" has {key}_protocol but no password: set {key}_password_env or {key}_password_file"
+    if credential.priv_protocol and not credential.auth_protocol:
+        yield " has priv_protocol but no auth_protocol: SNMPv3 encrypts only what is signed"
+
+
+def make_user(credential: Credential) -> User:
+    """The SNMPv3 user with its master keys, each made from the password once."""
+    if credential.auth_protocol is None:
+        return User(credential.snmp_user or "")
+    auth = AUTH_PROTOCOLS[credential.auth_protocol]
+    auth_key = auth(auth.get_master_key((credential.auth_password or "").encode()), KeyType.Master)
+    if credential.priv_protocol is None:
+        return User(credential.snmp_user or "", auth_key=auth_key)
+    priv = PRIV_PROTOCOLS[credential.priv_protocol]
+    priv_key = priv(auth.get_master_key((credential.priv_password or "").encode()), KeyType.Master)
+    return User(credential.snmp_user or "", auth_key=auth_key, priv_key=priv_key)
