@@ -1,0 +1,162 @@
+"""How simulated cameras fall silent: nftables drops what is sent to them, or their TCP listener is closed.
+
+The nftables table carries the number of the city's first block: a table whose block nobody holds is the leftover
+of a killed city, and the next one takes it away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeAlias
+
+from healthd.city.ground import CityError, claim, open_tcp, raise_file_limit
+
+TCP_LIMIT = 2000
+_TABLE = "healthd_city_"
+_FILES = 8192  # open connections at most, where the system allows as many
+
+Factory: TypeAlias = Callable[[], asyncio.Protocol]
+
+
+class Gate(Protocol):
+    """Lets the city's addresses be asked over TCP on `port`, silences them and lets them speak again.
+
+    `reach_port`: what the cameras are reached at by TCP; None: they are reached by ICMP.
+    """
+
+    port: int
+    reach_port: int | None
+
+    async def open(self, addresses: Iterable[str], factory: Factory) -> None:
+        """Starts to listen; raises CityError where that cannot be."""
+
+    async def switch(self, silenced: Sequence[str], restored: Sequence[str]) -> None:
+        """In force when it returns."""
+
+    async def close(self) -> None: ...
+
+
+class NftGate:
+    """Silences addresses by dropping what arrives for them, and what they still had to say, on `lo`."""
+
+    reach_port: int | None = None
+
+    def __init__(self, nft: str, table: str) -> None:
+        self._nft, self._table = nft, table
+        self._web = open_tcp()
+        self._server: asyncio.Server | None = None
+        self.port: int = self._web.getsockname()[1]
+
+    @classmethod
+    def build(cls, block: int) -> NftGate | None:
+        """A gate for the city whose first block is `block`; None where nftables may not be changed."""
+        nft = shutil.which("nft", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
+        if nft is None:
+            return None
+        gate = cls(nft, f"{_TABLE}{block}")
+        table = f"ip {gate._table}"
+        if gate._run(
+            f"add table {table}\ndelete table {table}\nadd table {table}\n"
+            f"add set {table} silent {{ type ipv4_addr; }}\n"
+            f"add chain {table} input {{ type filter hook input priority -300; policy accept; }}\n"
+            f'add rule {table} input iifname "lo" ip daddr @silent drop\n'
+            f'add rule {table} input iifname "lo" ip saddr @silent drop\n'
+        ):
+            gate._web.close()
+            return None
+        gate._remove_stale()
+        return gate
+
+    async def open(self, addresses: Iterable[str], factory: Factory) -> None:
+        """One listener for all; who is no address of the city is hung up on by the answerer."""
+        raise_file_limit(_FILES)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(factory, sock=self._web, backlog=4096)
+
+    async def switch(self, silenced: Sequence[str], restored: Sequence[str]) -> None:
+        """Changes all of them in one transaction; in force when it returns."""
+        lines = [
+            f"{verb} element ip {self._table} silent {{ {', '.join(addresses)} }}\n"
+            for verb, addresses in (("add", silenced), ("delete", restored))
+            if addresses
+        ]
+        if not lines:
+            return
+        # Off the loop: a program start takes milliseconds, and thousands of elements more.
+        error = await asyncio.to_thread(self._run, "".join(lines))
+        if error:
+            raise CityError(f"nft refused to change the table {self._table}: {error}")
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        self._web.close()
+        self._run(f"delete table ip {self._table}\n")
+
+    def _run(self, script: str) -> str:
+        """Empty when done, else what nft said."""
+        done = subprocess.run([self._nft, "-f", "-"], input=script, text=True, capture_output=True, check=False)  # noqa: S603 (fixed program; the script holds our own addresses)
+        return "" if done.returncode == 0 else done.stderr.strip() or f"exit {done.returncode}"
+
+    def _remove_stale(self) -> None:
+        done = subprocess.run([self._nft, "list", "tables", "ip"], text=True, capture_output=True, check=False)  # noqa: S603 (fixed program and arguments)
+        for number in re.findall(rf"table ip {_TABLE}(\d+)$", done.stdout, re.MULTILINE):
+            lock = claim(int(number))
+            if lock is not None:
+                self._run(f"delete table ip {_TABLE}{number}\n")
+                lock.close()
+
+
+class TcpGate:
+    """Silences addresses by closing their listener: one TCP listener each, so for small cities only."""
+
+    def __init__(self) -> None:
+        self._factory: Factory
+        self._listeners: dict[str, asyncio.Server | None] = {}  # None: silenced
+        # Bound and never listening: holds the port, so that a listener may come back to it at any time.
+        self._reserve = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._reserve.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reserve.bind(("0.0.0.0", 0))
+        self.port: int = self._reserve.getsockname()[1]
+        self.reach_port: int | None = self.port
+
+    async def open(self, addresses: Iterable[str], factory: Factory) -> None:
+        """Starts to listen on every address; raises CityError where there are too many."""
+        self._factory = factory
+        wanted = [*addresses]
+        if len(wanted) > TCP_LIMIT:
+            raise CityError(
+                f"{len(wanted)} camera addresses are too many without nftables, where each needs a listener "
+                f"(at most {TCP_LIMIT}): run as root with nftables installed, or take fewer cameras"
+            )
+        raise_file_limit(len(wanted) * 2 + 500)
+        for address in wanted:
+            self._listeners[address] = await self._listen(address)
+
+    async def switch(self, silenced: Sequence[str], restored: Sequence[str]) -> None:
+        """What has no listener (a switch) is silent by the answerers' own table."""
+        for address in silenced:
+            listener = self._listeners.get(address)
+            if listener is not None:
+                listener.close()
+                self._listeners[address] = None
+        for address in restored:
+            if address in self._listeners:
+                self._listeners[address] = await self._listen(address)
+
+    async def close(self) -> None:
+        for listener in self._listeners.values():
+            if listener is not None:
+                listener.close()
+        self._listeners.clear()
+        self._reserve.close()
+
+    async def _listen(self, address: str) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(self._factory, address, self.port, reuse_address=True, backlog=128)
