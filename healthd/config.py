@@ -1,0 +1,250 @@
+"""healthd.yml -> a checked, frozen `Config`, or every error in it at once. Keys: docs/configuration.md."""
+
+from __future__ import annotations
+
+import os
+import zoneinfo
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    ValidationInfo,
+    create_model,
+)
+
+from healthd.credentials import Login
+from healthd.problems import BadInput, Problem, Wrong, did_you_mean
+from healthd.profiles import BUILT_IN
+from healthd.section import AbsolutePath, Address, Label, Network, Section, Share, Surroundings, surroundings
+from healthd.web_options import WebOptions
+from healthd.yamltext import Document, in_order, read_yaml
+from probes import PROBES
+from probes.base import CheckOptions, Credential, Duration
+
+_DAY = 86400.0
+_SEATS = {"snmp": 64, "onvif": 64, "frame": 32}  # a frame takes the most of the uplink and of our cores
+_Options = TypeVar("_Options", bound=CheckOptions)
+
+
+class InventoryFiles(Section):
+    """Absolute paths of the inventory's files."""
+
+    regions: AbsolutePath
+    devices: AbsolutePath
+    cameras: AbsolutePath
+    maintainers: AbsolutePath | None = None
+
+
+class UplinkLimits(Section):
+    """What may be on its way over one upstream device at once."""
+
+    turns: Annotated[int, Field(ge=1, le=10_000)] = 16
+    bytes_per_second: Annotated[int, Field(ge=1000)] = 2_000_000
+
+
+class StateOptions(Section):
+    """When a state changes; seconds."""
+
+    fail_after: Annotated[int, Field(ge=1, le=100)] = 3
+    ok_after: Annotated[int, Field(ge=1, le=100)] = 2
+    retry_interval: Duration = 15.0
+    picture_max_age: Duration | None = None
+
+
+def _at_least_two_months(seconds: float) -> float:
+    if seconds < 62 * _DAY:
+        raise Wrong("is shorter than 62 days", "the previous month's rates are made from it: write 62d or more")
+    return seconds
+
+
+class Retention(Section):
+    """How long the store keeps what; seconds."""
+
+    flips: Annotated[Duration, AfterValidator(_at_least_two_months)] = 400 * _DAY
+    days: Annotated[Duration, AfterValidator(_at_least_two_months)] = 3650 * _DAY
+
+
+def _store_url(value: object, info: ValidationInfo) -> str:
+    """An SQLAlchemy URL with the absolute path of the SQLite file."""
+    text = str(value)
+    if text.startswith(("postgresql:", "postgresql+", "postgres:")):
+        # The URL may hold a password: it is not repeated.
+        raise Wrong("this version stores in SQLite only", "write sqlite:///healthd.db")
+    scheme, slashes, path = text.partition(":///")
+    if scheme != "sqlite" or not slashes or not path.strip() or path.startswith(":") or "?" in path:
+        raise Wrong(
+            "is not the URL of an SQLite file", "write sqlite:///healthd.db, or sqlite:////absolute/path.db"
+        )
+    return f"sqlite:///{surroundings(info).directory / path}"
+
+
+class StoreOptions(Section):
+    """Where flips, heartbeats and histories are kept. `url` is absolute."""
+
+    url: Annotated[str, BeforeValidator(_store_url), Field(validate_default=True)] = "sqlite:///healthd.db"
+    retention: Retention = Retention()
+
+
+class MetricsOptions(Section):
+    """Which cameras have series of their own on `/metrics`."""
+
+    per_camera: Literal["auto", "always", "bad", "never"] = "auto"
+    per_camera_limit: Annotated[int, Field(ge=0)] = 20_000
+
+
+class InventoryGuard(Section):
+    """The share of its cameras that the inventory may lose at a reload which is not forced."""
+
+    max_lost: Share = Fraction(1, 5)
+
+
+def _timely(options: _Options) -> _Options:
+    if options.timeout >= options.interval:
+        raise Wrong("timeout is not below interval", "a turn must be over before the next is due")
+    return options
+
+
+def _zone(value: object) -> ZoneInfo:
+    text = str(value)
+    if text not in zoneinfo.available_timezones():
+        names = zoneinfo.available_timezones()
+        raise Wrong(f'"{text}" is not a time zone', did_you_mean(text, names, "write e.g. Asia/Shanghai"))
+    return ZoneInfo(text)
+
+
+def _profile(name: str) -> str:
+    if name not in BUILT_IN:
+        raise Wrong(f'"{name}" is not a profile', did_you_mean(name, BUILT_IN, f"there are {', '.join(BUILT_IN)}"))
+    return name
+
+
+def _some(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not values:
+        raise Wrong("is empty", "write [default]")
+    return values
+
+
+def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if values.count(value) > 1:
+            raise Wrong(f'"{value}" is there twice', "remove one of the two")
+    return values
+
+
+class _File(Section):
+    """healthd.yml as it is written; `checks` and `seats` are narrowed below."""
+
+    site: Label
+    timezone: Annotated[InstanceOf[ZoneInfo], BeforeValidator(_zone)] = ZoneInfo("Asia/Shanghai")
+    inventory: InventoryFiles
+    credentials: dict[str, Login] = Field(default_factory=dict)
+    checks: Section
+    uplink_limits: UplinkLimits = UplinkLimits()
+    seats: Section = Section()
+    state: StateOptions = StateOptions()
+    profiles: Annotated[
+        tuple[Annotated[str, AfterValidator(_profile)], ...],
+        Field(strict=False),
+        AfterValidator(_some),
+        AfterValidator(_unique),
+    ] = ("default",)
+    month_starts_on: Annotated[int, Field(ge=1, le=28)] = 1
+    store: StoreOptions = Field(default_factory=dict, validate_default=True)  # its URL becomes absolute
+    web: WebOptions = WebOptions()
+    probe_networks: Annotated[tuple[Network, ...], Field(strict=False)] = ()
+    metrics: MetricsOptions = MetricsOptions()
+    reference_targets: Annotated[tuple[Address, ...], Field(strict=False), AfterValidator(_unique)] = ()
+    simulated: bool = False
+    inventory_guard: InventoryGuard = InventoryGuard()
+    author: Label = "inventory"
+
+
+# Both take their names from the one list of probes.
+_check_fields: dict[str, Any] = {
+    name: (Annotated[kind.options, AfterValidator(_timely)], None) for name, kind in PROBES.items()
+}
+_seat_fields: dict[str, Any] = {
+    name: (Annotated[int, Field(ge=1, le=10_000)], _SEATS.get(name, 64))
+    for name in PROBES
+    if name != "ping"  # it asks in batches and paces itself
+}
+_Checks = create_model("_Checks", __base__=Section, **_check_fields)
+_Seats = create_model("_Seats", __base__=Section, **_seat_fields)
+_WholeFile = create_model("_WholeFile", __base__=_File, checks=(_Checks, ...), seats=(_Seats, _Seats()))
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that the user configured, checked: paths absolute, secrets read, defaults filled in.
+
+    Durations are seconds (float). `checks`: the configured ones only. `seats`: askings in flight, by check."""
+
+    path: Path
+    site: str
+    timezone: ZoneInfo
+    inventory: InventoryFiles
+    credentials: Mapping[str, Credential]
+    checks: Mapping[str, CheckOptions]
+    uplink_limits: UplinkLimits
+    seats: Mapping[str, int]
+    state: StateOptions
+    picture_max_age_seconds: float
+    profiles: tuple[str, ...]
+    month_starts_on: int
+    store: StoreOptions
+    web: WebOptions
+    probe_networks: tuple[IPv4Network | IPv6Network, ...]
+    metrics: MetricsOptions
+    reference_targets: tuple[str, ...]
+    simulated: bool
+    inventory_guard: InventoryGuard
+    author: str
+
+
+def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """The configuration in `path`; secrets named by `..._env` come from `environment`.
+
+    Raises BadInput with every error, each with file, line, key and remedy."""
+    document = read_yaml(path)
+    file = document.checked(_WholeFile, Surroundings(path.absolute().parent, environment))
+    checks = {name: options for name in PROBES if (options := getattr(file.checks, name)) is not None}
+    problems = list(_across(document, file, checks))
+    if problems:
+        raise BadInput(in_order(problems))
+    same = {name: getattr(file, name) for name in Config.__dataclass_fields__ if name in _File.model_fields}
+    return Config(
+        **same
+        | {
+            "path": path.absolute(),
+            "credentials": {name: login.credential(name) for name, login in file.credentials.items()},
+            "checks": checks,
+            "seats": file.seats.model_dump(),
+            "picture_max_age_seconds": _picture_max_age(file.state, checks),
+        }
+    )
+
+
+def _picture_max_age(state: StateOptions, checks: Mapping[str, CheckOptions]) -> float:
+    if state.picture_max_age is not None:
+        return state.picture_max_age
+    return 3 * checks["frame"].interval if "frame" in checks else 0.0
+
+
+def _across(document: Document, file: _File, checks: Mapping[str, CheckOptions]) -> Iterator[Problem]:
+    """What is wrong between sections."""
+    if not checks:
+        yield document.problem(("checks",), "is empty: nothing would be asked", "add ping: {}")
+    frame, age = checks.get("frame"), file.state.picture_max_age
+    if frame is not None and age is not None and age <= frame.interval:
+        where = ("state", "picture_max_age")
+        message = "is not above checks.frame.interval: every picture would be unknown before the next is asked"
+        yield document.problem(where, message, "leave it out for three intervals")
