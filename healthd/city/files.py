@@ -17,8 +17,8 @@ from healthd.model import Camera
 # fmt: off
 _CAMERA_COLUMNS = (
     "id", "name", "region", "class", "address", "vendor", "model", "unit", "maintainer", "upstream",
-    "upstream_port", "longitude", "latitude", "resolution", "reach", "onvif_port", "snapshot_url", "snmp_port", "channel",
-    "install_time", "contact", "record_save_days", "address_text", "power", "simulated",
+    "upstream_port", "longitude", "latitude", "resolution", "reach", "onvif_port", "snapshot_url", "snmp_port",
+    "channel", "install_time", "contact", "record_save_days", "address_text", "power", "simulated",
 )
 # fmt: on
 
