@@ -88,6 +88,7 @@ class Memory:
     """What earlier askings of one camera learnt and later ones use; all of it may be forgotten at any time."""
 
     snapshot_uri: str | None = None  # from ONVIF, host already rewritten to the inventory's address
+    snapshot_is_small: bool = False  # snapshot_uri is of a smaller profile than the main one
     media_uri: str | None = None  # ONVIF media service, host already rewritten
     clock_offset_seconds: float | None = None  # camera clock − ours
     refusals: int = 0  # refused logins in a row, over ONVIF and HTTP together
