@@ -311,15 +311,13 @@ async def test_garbage_is_harmless(new_engine: NewEngine, dead: list[str]) -> No
     def plan(asked: str, request: bytes) -> list[tuple[str, bytes]]:
         like_reply = bytes(4) + request[4:6]
         like_error = b"\3\1" + os.urandom(6) + b"\x45" + os.urandom(19) + b"\x08\0\0\0" + request[4:6]
-        return [
-            (asked, like + os.urandom(size)) for like in (like_reply, like_error) for size in (0, 2, 9, 40, 300)
-        ]
+        return [(asked, like + os.urandom(size)) for like in (like_reply, like_error) for size in (2, 9, 40, 300)]
 
     engine = new_engine(0.3)
     with Forger(plan):
         answers = await ask(engine, dead[:200])
     assert endings(answers) == {Ending.TIMEOUT: 200}
-    assert sum(engine.dropped.values()) == 2000
+    assert sum(engine.dropped.values()) == 1600
     assert endings(await ask(engine, live(10))) == {Ending.ANSWERED: 10}
 
 
