@@ -1,0 +1,188 @@
+"""`/api/v1`: regions, cameras and live rates as JSON. Refusals are `{"error": sentence}`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from healthd.live import WINDOWS, CameraView, Page
+from healthd.model import Moment, State
+from healthd.web.deps import DEPS, VIEWS
+from healthd.web.overview import STATES, bad_state
+
+_PAGE_SIZE = 1000
+_MAX_PAGE_SIZE = 10_000
+_MAX_OFFSET = 10_000_000
+_STATES = sorted({state for states in STATES.values() for state in states} - {"unknown"})
+
+
+async def regions(request: web.Request) -> web.Response:
+    """All regions with the head count of everything below each."""
+    return await _answer(request, region_list)
+
+
+async def cameras(request: web.Request) -> web.Response:
+    """Cameras, `limit` at a time from `offset` on, of one `region`'s subtree, in one `state`."""
+    query = request.query
+    region, state = query.get("region", ""), query.get("state", "")
+    _known(region, {"", *request.app[DEPS].page().inventory.regions}, "region")
+    _known(state, ["", "bad", *_STATES], "state")
+    offset = _whole(query, "offset", 0, _MAX_OFFSET)
+    limit = _whole(query, "limit", _PAGE_SIZE, _MAX_PAGE_SIZE)
+    return await _answer(request, lambda page: camera_list(page, region, state, offset, limit))
+
+
+async def camera(request: web.Request) -> web.Response:
+    """One camera."""
+    wanted = request.match_info["id"]
+    for view in request.app[DEPS].page().cameras:
+        if view.camera.id == wanted:
+            return _json(_dump(camera_json(view)))
+    raise _refusal(web.HTTPNotFound, f"camera {wanted[:100]!r}: not in the inventory")
+
+
+async def rates(request: web.Request) -> web.Response:
+    """The rows of one live window, by region; narrowed by `region`, `class`, `rate`, `profile`."""
+    query, deps = request.query, request.app[DEPS]
+    window = query.get("window", "now")
+    _known(window, WINDOWS, "window")
+    if window not in deps.page().rows:
+        raise _refusal(web.HTTPServiceUnavailable, f"window={window}: still being computed, ask again in a moment")
+    wanted = {name: query[name] for name in ("region", "class", "rate", "profile") if name in query}
+    zone = deps.settings().timezone
+    return await _answer(request, lambda page: rate_list(page, window, wanted, zone))
+
+
+def region_list(page: Page) -> list[dict[str, Any]]:
+    """Regions as JSON, in the inventory's order."""
+    return [
+        {
+            "code": region.code,
+            "name": region.name,
+            "level": region.level,
+            "parent": region.parent or None,
+            "path": page.inventory.paths[region.code],
+            "cameras": {
+                axis: {state: page.heads.get((region.code, "all", axis, state), 0) for state in states}
+                for axis, states in STATES.items()
+            },
+        }
+        for region in page.inventory.regions.values()
+    ]
+
+
+def camera_list(page: Page, region: str, state: str, offset: int, limit: int) -> dict[str, Any]:
+    """`{"total", "offset", "cameras"}`; `total` counts all that match. "" leaves region or state open."""
+    paths = page.inventory.paths
+    top = paths[region] if region else ""
+    inside = {code for code, path in paths.items() if path.startswith(top)}
+    found = [view for view in page.cameras if view.camera.placement.region in inside and _in_state(view, state)]
+    return {"total": len(found), "offset": offset, "cameras": [*map(camera_json, found[offset : offset + limit])]}
+
+
+def _in_state(view: CameraView, state: str) -> bool:
+    match state:
+        case "":
+            return True
+        case "bad":
+            return bad_state(view) is not None
+        case "exempt":
+            return view.exempt
+        case _:
+            return state in (view.online, view.picture)
+
+
+def camera_json(view: CameraView) -> dict[str, Any]:
+    """One camera as JSON: what the inventory says, where it stands, what was last read. No credential."""
+    camera, placement = view.camera, view.camera.placement
+    return {
+        "id": camera.id,
+        "name": camera.name,
+        "region": placement.region,
+        "class": placement.class_,
+        "lifecycle": placement.lifecycle,
+        "address": camera.address,
+        "channel": camera.channel,
+        "unit": placement.unit or None,
+        "maintainer": placement.maintainer or None,
+        "upstream": placement.upstream or None,
+        "upstream_port": camera.upstream_port or None,
+        "longitude": camera.longitude,
+        "latitude": camera.latitude,
+        "address_text": camera.address_text or None,
+        "vendor": view.vendor or camera.vendor or None,
+        "model": view.model or camera.model or None,
+        "firmware": view.firmware or None,
+        "online": {"state": view.online, "since": _since(view.online, view.online_since)},
+        "picture": {
+            "state": view.picture,
+            "since": _since(view.picture, view.picture_since),
+            "faults": list(view.faults),
+        },
+        "reason": view.reason or None,
+        "exempt": view.exempt,
+        "rtt_seconds": view.rtt_seconds,
+        "packet_loss_ratio": view.loss_ratio,
+        "clock_offset_seconds": view.clock_offset_seconds,
+        "reboots": view.reboots,
+    }
+
+
+def rate_list(page: Page, window: str, wanted: Mapping[str, str], zone: ZoneInfo) -> list[dict[str, Any]]:
+    """The window's rows by region, as JSON."""
+    return [
+        row.as_json(zone)
+        for row in page.rows.get(window, ())
+        if wanted.get("region", row.key) == row.key
+        and wanted.get("class", row.class_) == row.class_
+        and wanted.get("rate", row.rate) == row.rate
+        and wanted.get("profile", row.profile) == row.profile
+    ]
+
+
+def _since(state: State, since: Moment) -> str | None:
+    return None if state is State.UNKNOWN else datetime.fromtimestamp(since / 1000, UTC).isoformat()
+
+
+async def _answer(request: web.Request, make: Callable[[Page], object]) -> web.Response:
+    """JSON made in a thread out of the page of now; shared by all who ask the same meanwhile."""
+    deps = request.app[DEPS]
+    body = await request.app[VIEWS].get(request.path_qs, lambda: partial(_make, make, deps.page()))
+    return _json(body)
+
+
+def _make(make: Callable[[Page], object], page: Page) -> bytes:
+    return _dump(make(page))
+
+
+def _dump(content: object) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _json(body: bytes) -> web.Response:
+    response = web.Response(body=body, content_type="application/json")
+    response.enable_compression()
+    return response
+
+
+def _known(value: str, values: Collection[str], name: str) -> None:
+    if value not in values:
+        raise _refusal(web.HTTPBadRequest, f"{name}={value[:100]!r}: there is none of that name")
+
+
+def _whole(query: Mapping[str, str], name: str, default: int, highest: int) -> int:
+    text = query.get(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) > highest:
+        raise _refusal(web.HTTPBadRequest, f"{name}={text[:100]!r}: a whole number up to {highest}, please")
+    return int(text)
+
+
+def _refusal(kind: type[web.HTTPError], sentence: str) -> web.HTTPError:
+    return kind(text=json.dumps({"error": sentence}, ensure_ascii=False), content_type="application/json")

@@ -1,0 +1,58 @@
+"""What the web pages need, passed in by the daemon."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from healthd.exposition import Format
+from healthd.live import Page
+from healthd.model import Camera, Device
+from healthd.web.share import Shared
+from probes.base import Result
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+Subject: TypeAlias = Camera | Device | str
+"""Whom `/probe` asks: a camera or device of the inventory with its own credential, or a foreign address with
+none."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """What configuration says about the web; read anew at every request, so that a reload takes effect."""
+
+    timezone: ZoneInfo
+    tokens: Mapping[str, str] = field(default_factory=dict)  # name -> sha256 of the token, in hex; none: open
+    probe_networks: Sequence[Network] = ()  # foreign addresses that /probe may ask
+    checks: Sequence[str] = ()  # the checks that are configured
+
+
+@dataclass(frozen=True, slots=True)
+class WebDeps:
+    """The daemon's side of the web. All callables but `reload` and `ask` are quick; the two that make metrics run
+    in a thread, one at a time.
+
+    `metrics(page, format)`: the page that Prometheus reads. `camera_metrics(page, format, region)`: all cameras
+    of one subtree. `healthy`, `ready`: "" or a sentence that says what is wrong. `reload(force)`: the problems
+    that kept the new configuration out, none when it was taken. `ask(subject, check)`: one turn out of the order,
+    with the check's own deadline.
+    """
+
+    page: Callable[[], Page]
+    settings: Callable[[], WebSettings]
+    metrics: Callable[[Page, Format], bytes]
+    camera_metrics: Callable[[Page, Format, str], bytes]
+    healthy: Callable[[], str]
+    ready: Callable[[], str]
+    reload: Callable[[bool], Awaitable[Sequence[str]]]
+    ask: Callable[[Subject, str], Awaitable[Result]]
+
+
+DEPS = web.AppKey("deps", WebDeps)
+SCRAPES = web.AppKey("scrapes", Shared)
+VIEWS = web.AppKey("views", Shared)

@@ -1,0 +1,202 @@
+"""What the first page shows, picked out of a `Page`: the region tree with its rates, and who is bad now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from fractions import Fraction
+
+from healthd.live import CameraView, Page
+from healthd.model import Inventory, Moment, State
+from healthd.rates import Row
+
+MAX_BAD = 500
+"""Cameras listed; beyond that a page no longer helps, and the count says enough."""
+MAX_REGIONS = 60
+"""A larger subtree is shown two levels deep, with links to go on."""
+RATES = ("online", "intact")
+STATES = {
+    "online": ("online", "offline", "unknown", "exempt"),
+    "picture": ("good", "faulty", "no_picture", "unknown", "exempt"),
+}
+"""The states that each axis can show."""
+BAD_STATES = (State.OFFLINE, State.FAULTY, State.NO_PICTURE)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the reader asked to see, checked: `region` "" is the whole tree."""
+
+    region: str
+    class_: str
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegionLine:
+    """One line of the tree. `hidden`: how many regions below it are not shown."""
+
+    code: str
+    name: str
+    depth: int
+    hidden: int
+    cameras: int
+    offline: int
+    not_good: int
+
+
+@dataclass(frozen=True, slots=True)
+class BadCamera:
+    """A camera that is bad now. `state`: offline | faulty | no_picture; `place`: region names from the root."""
+
+    view: CameraView
+    state: State
+    since: Moment
+    place: Sequence[str]
+    upstream: str
+    maintainer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All that the first page prints, but the words."""
+
+    trail: Sequence[tuple[str, str]]  # (code, name) from the root to the region chosen
+    lines: Sequence[RegionLine]
+    cells: Mapping[tuple[str, str, str], Row]  # (window now|month, region, rate); absent: no figure
+    cameras: int  # in service, of what was chosen
+    heads: Mapping[tuple[str, str], int]  # (axis, state) -> cameras, of the same
+    bad: Sequence[BadCamera]  # latest first, MAX_BAD at most
+    bad_count: int
+    targets: Mapping[str, Fraction | None]  # by rate
+    month_known: bool
+
+
+def overview(page: Page, choice: Choice) -> Overview:
+    """The first page's content. `choice` names a region, class and profile that exist."""
+    tree = _Tree(page.inventory)
+    roots = [choice.region] if choice.region else tree.children.get("", [])
+    inside = set(tree.below(roots))
+    depth_limit = len(inside) if len(inside) <= MAX_REGIONS else 1
+    bad = _bad(page, choice.class_, inside)
+    heads = _sum_heads(page, choice.class_, roots)
+    profile = next(profile for profile in page.profiles if profile.name == choice.profile)
+    return Overview(
+        trail=_trail(page.inventory, choice.region),
+        lines=[
+            _line(page, choice.class_, code, depth, tree.hidden(code) if depth == depth_limit else 0)
+            for code, depth in tree.walk(roots, depth_limit)
+        ],
+        cells=_cells(page, choice),
+        cameras=_in_service(heads),
+        heads=heads,
+        bad=[_describe(page.inventory, view, state, since) for since, view, state in bad[:MAX_BAD]],
+        bad_count=len(bad),
+        targets={rate: profile.targets.get((rate, choice.class_)) for rate in RATES},
+        month_known="month" in page.rows,
+    )
+
+
+def bad_state(view: CameraView) -> State | None:
+    """What is wrong with an in-service camera now: offline, faulty or no_picture; None: nothing that is known."""
+    if not view.camera.in_service:
+        return None
+    if view.online is State.OFFLINE:
+        return State.OFFLINE
+    return view.picture if view.picture in (State.FAULTY, State.NO_PICTURE) else None
+
+
+class _Tree:
+    """The regions' children, in the inventory's order. Walked without recursion: a tree may have any depth."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self.children: dict[str, list[str]] = {}
+        for region in inventory.regions.values():
+            self.children.setdefault(region.parent, []).append(region.code)
+
+    def walk(self, roots: Sequence[str], depth_limit: int) -> Iterator[tuple[str, int]]:
+        """(code, depth) of the roots and what is below them down to the limit, each parent before its children."""
+        waiting = [(code, 0) for code in reversed(roots)]
+        while waiting:
+            code, depth = waiting.pop()
+            yield code, depth
+            if depth < depth_limit:
+                waiting += [(child, depth + 1) for child in reversed(self.children.get(code, []))]
+
+    def below(self, roots: Sequence[str]) -> Iterator[str]:
+        """The roots and all that is below them."""
+        waiting = [*roots]
+        while waiting:
+            code = waiting.pop()
+            yield code
+            waiting += self.children.get(code, [])
+
+    def hidden(self, code: str) -> int:
+        return sum(1 for _ in self.below([code])) - 1
+
+
+def _trail(inventory: Inventory, region: str) -> list[tuple[str, str]]:
+    return [(code, inventory.regions[code].name) for code in reversed([*inventory.line_of(region)])]
+
+
+def _cells(page: Page, choice: Choice) -> dict[tuple[str, str, str], Row]:
+    """(window, region, rate) -> row, for the class and profile chosen."""
+    return {
+        (window, row.key, row.rate): row
+        for window in ("now", "month")
+        for row in page.rows.get(window, ())
+        if row.class_ == choice.class_ and row.profile == choice.profile
+    }
+
+
+def _line(page: Page, class_: str, code: str, depth: int, hidden: int) -> RegionLine:
+    heads = _sum_heads(page, class_, [code])
+    return RegionLine(
+        code=code,
+        name=page.inventory.regions[code].name,
+        depth=depth,
+        hidden=hidden,
+        cameras=_in_service(heads),
+        offline=heads["online", "offline"],
+        not_good=heads["picture", "faulty"] + heads["picture", "no_picture"],
+    )
+
+
+def _sum_heads(page: Page, class_: str, codes: Sequence[str]) -> Counter[tuple[str, str]]:
+    """(axis, state) -> cameras of the regions given, which must not contain one another."""
+    heads: Counter[tuple[str, str]] = Counter()
+    for axis, states in STATES.items():
+        for state in states:
+            heads[axis, state] = sum(page.heads.get((code, class_, axis, state), 0) for code in codes)
+    return heads
+
+
+def _in_service(heads: Mapping[tuple[str, str], int]) -> int:
+    return sum(count for (axis, _), count in heads.items() if axis == "online")
+
+
+def _bad(page: Page, class_: str, inside: Set[str]) -> list[tuple[Moment, CameraView, State]]:
+    """Cameras of the regions and class chosen that are bad now, latest first."""
+    found = []
+    for view in page.cameras:
+        state = bad_state(view)
+        placement = view.camera.placement
+        if state is not None and placement.region in inside and class_ in ("all", placement.class_):
+            found.append((view.online_since if state is State.OFFLINE else view.picture_since, view, state))
+    return sorted(found, key=lambda item: (-item[0], item[1].camera.id))
+
+
+def _describe(inventory: Inventory, view: CameraView, state: State, since: Moment) -> BadCamera:
+    placement = view.camera.placement
+    names = [name for _, name in _trail(inventory, placement.region)]
+    device = inventory.devices.get(placement.upstream)
+    maintainer = inventory.maintainers.get(placement.maintainer)
+    return BadCamera(
+        view=view,
+        state=state,
+        since=since,
+        place=[*(names[1:] or names), *filter(None, [view.camera.address_text])],
+        upstream=device.name if device else placement.upstream,
+        maintainer=maintainer.name if maintainer else placement.maintainer,
+    )
