@@ -1,7 +1,7 @@
 """CPU of one SNMP asking, by this probe and by pysnmp in one run: `python -m tests.bench.bench_snmp`.
 
-A real snmpd answers. Each asking goes to another 127.x address, as each camera is another device. The time is this process's own
-(user + system); snmpd's is not in it.
+A real snmpd answers, each asking goes to another 127.x address, as each camera is another device. The time is
+this process's own (user + system).
 """
 
 from __future__ import annotations
