@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from healthd.model import REFERENCE, Asked, Axis, Camera, Change, Flip, Inventory, Moment, State
@@ -59,6 +60,7 @@ class Outbox:
     heartbeat: tuple[Moment, Moment] | None
     memories: Mapping[str, Memory]
     reached: Mapping[str, Moment]
+    reboots: Mapping[str, int]  # the new totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Past:
     states: Mapping[tuple[str, Axis], tuple[State, Moment, tuple[str, ...], str]]  # state, since, faults, reason
     memories: Mapping[str, Memory]
     reached: Set[str]  # cameras that ever answered
+    reboots: Mapping[str, int]
 
 
 _NEVER: tuple[State, Moment, tuple[str, ...], str] = (State.UNKNOWN, 0, (), "")
@@ -82,7 +85,9 @@ class _Entry:
     online: Holding = field(default_factory=Holding)
     picture: Holding = field(default_factory=Holding)
     memory: Memory = field(default_factory=Memory)
+    reboots: int = 0
     reached: bool = False
+    surveyed: bool = False  # ONVIF answered or refused in this run: it has told what it knows
     held: bool = False
 
 
@@ -94,7 +99,7 @@ class Core:
     gated: Sequence[str]  # checks that are not asked while the camera does not answer
     references: Sequence[str]  # subjects that stand for reference targets, each `REFERENCE` + address
     steering: Steering
-    seen: Callable[[Camera, Asked], None]
+    seen: Callable[[Sequence[Camera], Asked], None]
     _entries: dict[str, _Entry] = field(default_factory=dict, init=False)
     _by_reach: dict[str, list[_Entry]] = field(default_factory=dict, init=False)
     _siblings: dict[str, list[_Entry]] = field(default_factory=dict, init=False)
@@ -107,6 +112,7 @@ class Core:
     _flips: list[Flip] = field(default_factory=list, init=False)
     _memories: dict[str, Memory] = field(default_factory=dict, init=False)
     _reached: dict[str, Moment] = field(default_factory=dict, init=False)
+    _reboots: dict[str, int] = field(default_factory=dict, init=False)
 
     # --- the fleet -----------------------------------------------------------------------------------------
 
@@ -119,6 +125,7 @@ class Core:
         for camera in inventory.cameras.values():
             memory = past.memories.get(camera.id, Memory())
             entry = _Entry(camera, memory=memory, reached=camera.id in past.reached)
+            entry.reboots = past.reboots.get(camera.id, 0)
             for axis in Axis:
                 state, since, faults, reason = past.states.get((camera.id, axis), _NEVER)
                 setattr(entry, axis.value, Holding(state, since, faults, reason, last=max(now, since)))
@@ -172,6 +179,11 @@ class Core:
     def blind(self) -> bool:
         return self._blind
 
+    @property
+    def has_flips(self) -> bool:
+        """Whether something waits to be stored that pages are to show soon."""
+        return bool(self._flips)
+
     def undecided_since(self, now: Moment) -> Moment:
         """Before this moment nothing can still change: the earliest streak that is open, or now."""
         earliest = now
@@ -192,8 +204,11 @@ class Core:
                 self._witnessed(asked)
         for asked in batch:
             if asked.check == "ping":
-                for entry in self._by_reach.get(asked.subject, ()):
-                    self._fold_reach(entry, asked)
+                entries = self._by_reach.get(asked.subject)
+                if entries:
+                    self.seen([entry.camera for entry in entries], asked)
+                    for entry in entries:
+                        self._fold_reach(entry, asked)
             elif asked.subject in self._entries:
                 self._fold_other(self._entries[asked.subject], asked)
         self._settle_pending()
@@ -214,12 +229,11 @@ class Core:
         self._sight.answered(address, asked.asked)
         if self._blind or not self._beating_since:
             if self._blind:
-                log.info("healthd sees again at=%d witness=%s", asked.asked, address)
+                log.info("healthd sees again at=%s witness=%s", _iso(asked.asked), address)
             self._blind = False
             self._beating_since = asked.asked
 
     def _fold_reach(self, entry: _Entry, asked: Asked) -> None:
-        self.seen(entry.camera, asked)
         reading = online_reading(asked)
         if reading is None:
             return
@@ -256,9 +270,9 @@ class Core:
         if not self._blind:
             self._blind = True
             log.error(
-                "healthd is blind: nobody answers, so no camera is called offline since=%d "
+                "healthd is blind: nobody answers, so no camera is called offline since=%s "
                 "remedy=check this machine's network, and set reference_targets",
-                since,
+                _iso(since),
             )
 
     def _gate(self, entry: _Entry) -> None:
@@ -272,18 +286,29 @@ class Core:
             steer(entry.camera.id, check)
 
     def _fold_other(self, entry: _Entry, asked: Asked) -> None:
-        self.seen(entry.camera, asked)
+        self.seen((entry.camera,), asked)
+        if asked.result.values.get("rebooted"):
+            entry.reboots += 1
+            self._reboots[entry.camera.id] = entry.reboots
         if asked.result.learnt:
             entry.memory = replace(entry.memory, **_known_fields(asked.result.learnt))
             self._memories[entry.camera.id] = entry.memory
         if asked.result.reason in _NOBODY_HOME and asked.result.outcome is Outcome.FAIL:
             self.steering.ask_again(entry.camera.reach, "ping", 0.0)
+        if asked.check == "onvif" and asked.result.outcome is not Outcome.UNKNOWN:
+            if not entry.surveyed or "snapshot_uri" in asked.result.learnt:
+                self.steering.ask_again(entry.camera.id, "frame", 0.0)
+            entry.surveyed = True
         if asked.check == "frame":
             self._fold_frame(entry, asked)
 
     def _fold_frame(self, entry: _Entry, asked: Asked) -> None:
         rules = self.rules.picture
         reading = picture_reading(asked)
+        if asked.result.reason is Reason.NO_URI and "onvif" in self.gated:
+            self.steering.ask_again(entry.camera.id, "onvif", 0.0)
+            if not entry.surveyed:
+                return  # we have not asked where its picture is: that is no fault of the camera
         if rules is None or reading is None or entry.online.state is State.OFFLINE or entry.online.first_fail:
             return  # what a camera that is going down answers says nothing about its picture
         entry.picture, flip = advance(entry.picture, reading, rules)
@@ -320,12 +345,12 @@ class Core:
             flip = replace(flip, evidence=(*flip.evidence, self._sibling_evidence(entry, flip.at)))
         self._flips.append(flip)
         log.info(
-            "flip camera=%s axis=%s state=%s was=%s at=%d reason=%s faults=%s",
+            "flip camera=%s axis=%s state=%s was=%s at=%s reason=%s faults=%s",
             flip.camera,
             flip.axis,
             flip.state,
             flip.was,
-            flip.at,
+            _iso(flip.at),
             flip.reason,
             ",".join(flip.faults),
         )
@@ -356,7 +381,7 @@ class Core:
 
     def lost_time(self, now: Moment) -> None:
         """healthd itself stood still (stopped process, sleeping machine): the next ok begins a new heartbeat."""
-        log.warning("healthd stood still; the gap is unknown until=%d", now)
+        log.warning("healthd stood still; the gap is unknown until=%s", _iso(now))
         self._beating_since = 0
 
     def take(self) -> Outbox:
@@ -364,11 +389,16 @@ class Core:
         flips, self._flips = tuple(self._flips), []
         memories, self._memories = self._memories, {}
         reached, self._reached = self._reached, {}
+        reboots, self._reboots = self._reboots, {}
         heartbeat = None
         if self._beating_since and not self._blind:
             end = max([self._sight.latest, self._beating_since, *(flip.at for flip in flips)])
             heartbeat = (self._beating_since, end)
-        return Outbox(flips, heartbeat, memories, reached)
+        return Outbox(flips, heartbeat, memories, reached, reboots)
+
+
+def _iso(moment: Moment) -> str:
+    return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def _known_fields(learnt: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import bisect
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
-from healthd.model import Camera, Inventory, Moment, State
+from healthd.model import Asked, Axis, Camera, Flip, Inventory, Moment, State
 from healthd.profiles import Profile
 from healthd.rates import Row
+from healthd.windows import Booked, Totals, Windows
+from probes.base import Outcome
+
+log = logging.getLogger("healthd.live")
 
 RTT_BUCKETS_SECONDS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.4, 1.0)  # 0.4: GB/T 28181-2022 §5.5 delay ceiling
 WINDOWS = ("now", "today", "yesterday", "month", "previous_month")
@@ -57,8 +64,189 @@ class Page:
     rows: Mapping[str, Sequence[Row]]  # window -> rows by region; a window still being computed is absent
     heads: Mapping[tuple[str, str, str, str], int]  # (region, class, axis, state) -> cameras
     faults: Mapping[tuple[str, str, str], int]  # (region, class, fault) -> cameras
-    booked: Mapping[tuple[str, str, str, str, str], Moment]  # (region, class, rate, profile, kind) -> ms
+    booked: Totals
     traffic: Mapping[str, RegionTraffic]  # by region
     cameras: Sequence[CameraView]
     blind: bool
     ready: bool
+
+
+Standing: TypeAlias = tuple[State, Moment, tuple[str, ...], str]
+"""Where a camera stands on one axis: state, since, faults, reason."""
+
+
+@dataclass(slots=True)
+class _Traffic:
+    """Running totals of one region's own cameras; mutable, as every ping adds to it."""
+
+    rtt_counts: list[int] = field(default_factory=lambda: [0] * (len(RTT_BUCKETS_SECONDS) + 1))
+    rtt_sum_seconds: float = 0.0
+    sent: int = 0
+    lost: int = 0
+
+    def add(self, sent: int, received: int, rtt_seconds: float | None) -> None:
+        self.sent += sent
+        self.lost += sent - received
+        if rtt_seconds is not None:
+            self.rtt_counts[bisect.bisect_left(RTT_BUCKETS_SECONDS, rtt_seconds)] += 1
+            self.rtt_sum_seconds += rtt_seconds
+
+    def pour(self, other: _Traffic) -> None:
+        self.sent += other.sent
+        self.lost += other.lost
+        self.rtt_sum_seconds += other.rtt_sum_seconds
+        self.rtt_counts = [mine + theirs for mine, theirs in zip(self.rtt_counts, other.rtt_counts, strict=True)]
+
+    def frozen(self) -> RegionTraffic:
+        return RegionTraffic(tuple(self.rtt_counts), self.rtt_sum_seconds, self.sent, self.lost)
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What stands on every page."""
+
+    site: str
+    simulated: bool
+    profiles: Sequence[Profile]
+
+
+_READ_BY_ONVIF = {"manufacturer": "vendor", "model": "model", "firmware": "firmware"}
+
+
+@dataclass
+class Live:
+    """The published view, owned by the event loop. Flips reach it only once they are committed."""
+
+    naming: Naming
+    inventory: Inventory
+    _views: dict[str, CameraView] = field(default_factory=dict, init=False)
+    _traffic: dict[str, _Traffic] = field(default_factory=dict, init=False)
+    _windows: Windows | None = field(default=None, init=False)
+    _missed: list[Flip] | None = field(default=None, init=False)  # committed while windows are being rebuilt
+    _booked: Booked | None = field(default=None, init=False)
+    seen_until: Moment = field(default=0, init=False)  # end of the last committed heartbeat
+    blind: bool = field(default=False, init=False)
+    ready: bool = field(default=False, init=False)
+
+    def restore(self, states: Mapping[tuple[str, Axis], Standing], reboots: Mapping[str, int]) -> None:
+        """Show the fleet as the store knows it."""
+        for camera in self.inventory.cameras.values():
+            view = CameraView(camera, vendor=camera.vendor, model=camera.model, reboots=reboots.get(camera.id, 0))
+            for axis in Axis:
+                if (camera.id, axis) in states:
+                    view = _moved(view, axis, states[camera.id, axis])
+            self._views[camera.id] = view
+
+    def replace(self, naming: Naming, inventory: Inventory) -> None:
+        """Swap the fleet after a reload; whoever stays keeps what is known."""
+        old, self._views = self._views, {}
+        for camera in inventory.cameras.values():
+            view = old.get(camera.id)
+            if view is None:
+                view = CameraView(camera, vendor=camera.vendor, model=camera.model)
+            self._views[camera.id] = replace(view, camera=camera)
+        self.naming, self.inventory = naming, inventory
+
+    def committed(self, flips: Sequence[Flip]) -> None:
+        """The store has these: now they may be shown."""
+        for flip in flips:
+            view = self._views.get(flip.camera)
+            if view is not None:
+                standing = (flip.state, flip.at, flip.faults, flip.reason)
+                self._views[flip.camera] = _moved(view, flip.axis, standing)
+            if self._missed is not None:
+                self._missed.append(flip)
+            elif self._windows is not None and not self._windows.apply(flip):
+                log.warning(
+                    "a flip is dated too far back for the live windows camera=%s at=%d", flip.camera, flip.at
+                )
+
+    def begin_rebuild(self) -> Booked | None:
+        """Windows stand still from now on, until `finish_rebuild` brings those read from the store. Returns what
+        is booked, for the new ones to go on from. Harmless twice."""
+        if self._missed is None:
+            self._missed = []
+        return self._booked
+
+    def finish_rebuild(self, windows: Windows) -> None:
+        """Take windows over; flips that the store already had when they were read apply only once."""
+        for flip in self._missed or ():
+            windows.apply(flip)
+        self._missed = None
+        self._windows = windows
+
+    def noticed(self, cameras: Sequence[Camera], asked: Asked) -> None:
+        """Take what one result says beside the state; cameras that share an address share their ping."""
+        changes = self._shown(cameras, asked)
+        if not changes:
+            return
+        for camera in cameras:
+            view = self._views.get(camera.id)
+            if view is not None:
+                self._views[camera.id] = replace(view, **changes)
+
+    def _shown(self, cameras: Sequence[Camera], asked: Asked) -> dict[str, Any]:
+        """The fields of a view that a result changes."""
+        values = asked.result.values
+        if asked.check == "ping" and asked.result.outcome is not Outcome.UNKNOWN:
+            rtt = values.get("rtt_avg_seconds")
+            traffic = self._traffic.setdefault(cameras[0].placement.region, _Traffic())
+            traffic.add(values.get("sent", 1), values.get("received", 0), rtt)
+            return {"rtt_seconds": rtt, "loss_ratio": values.get("loss_ratio")}
+        if asked.check == "onvif":
+            shown = {name: values[read] for read, name in _READ_BY_ONVIF.items() if values.get(read)}
+            if values.get("clock_offset_seconds") is not None:
+                shown["clock_offset_seconds"] = values["clock_offset_seconds"]
+            return shown
+        if values.get("rebooted"):
+            return {"reboots": self._views[cameras[0].id].reboots + 1}
+        return {}
+
+    def advance(self) -> None:
+        """Bring the windows up to what is seen: a day's roll-over need not wait for somebody to look."""
+        if self._windows is not None and self._missed is None:
+            self._windows.advance(self.seen_until)
+
+    def page(self, now: Moment, decided_until: Moment) -> Page:
+        """The fleet at `now`; what was before `decided_until` can no longer change."""
+        spans: dict[str, tuple[Moment, Moment]] = {}
+        rows: dict[str, Sequence[Row]] = {}
+        windows = self._windows
+        if windows is not None:
+            moving = self._missed is None
+            until = self.seen_until if moving else 0  # a moment in the past: as of where they stand
+            spans = {name: (span.start, span.end) for name, span in windows.spans(until).items()}
+            rows = {name: windows.rows(name, until) for name in spans}
+            if moving:
+                self._booked = windows.booked(min(decided_until, until))
+        return Page(
+            at=now,
+            site=self.naming.site,
+            simulated=self.naming.simulated,
+            inventory=self.inventory,
+            profiles=self.naming.profiles,
+            windows=spans,
+            rows=rows,
+            heads=windows.heads() if windows else {},
+            faults=windows.faults() if windows else {},
+            booked=self._booked.totals if self._booked else {},
+            traffic=self._traffic_by_region(),
+            cameras=[*self._views.values()],
+            blind=self.blind,
+            ready=self.ready,
+        )
+
+    def _traffic_by_region(self) -> dict[str, RegionTraffic]:
+        totals: dict[str, _Traffic] = {}
+        for region, traffic in self._traffic.items():
+            if region in self.inventory.regions:
+                for code in self.inventory.line_of(region):
+                    totals.setdefault(code, _Traffic()).pour(traffic)
+        return {code: traffic.frozen() for code, traffic in totals.items()}
+
+
+def _moved(view: CameraView, axis: Axis, standing: Standing) -> CameraView:
+    state, at, faults, reason = standing
+    if axis is Axis.ONLINE:
+        return replace(view, online=state, online_since=at, reason=reason)
+    return replace(view, picture=state, picture_since=at, faults=faults, reason=reason or view.reason)

@@ -1,33 +1,22 @@
-"""The prober side: turns and targets out of inventory and configuration. It reads nothing of the store."""
+"""The prober side: checks, turns and targets out of configuration and inventory. It reads nothing of the store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from healthd.config import Config
-from healthd.model import REFERENCE, Camera, Inventory
-from healthd.schedule import Check, TurnSpec
+from healthd.model import REFERENCE, Camera, Device, Inventory, Moment
+from healthd.schedule import Check, Observers, Schedule, TurnSpec, UplinkLimits
 from probes import PROBES
-from probes.base import CheckOptions, Memory, Probe, Resources, Target
+from probes.base import CheckOptions, Memory, Probe, Reason, Resources, Result, Target
 
-_DEFAULT_SEATS = 64
 PING = "ping"
 GATED = ("onvif", "frame")
 """Checks that are not asked while the camera does not answer at all."""
 
-
-def make_checks(
-    config: Config, resources: Resources, kept: Mapping[str, tuple[CheckOptions, Probe]]
-) -> dict[str, tuple[CheckOptions, Check]]:
-    """The configured checks; a probe whose options did not change is kept."""
-    made: dict[str, tuple[CheckOptions, Check]] = {}
-    for name, options in config.checks.items():
-        old = kept.get(name)
-        probe = old[1] if old and old[0] == options else PROBES[name].build(options, resources)
-        seats = config.seats.get(name, _DEFAULT_SEATS)
-        made[name] = (options, Check(name, probe, options.interval, options.timeout, seats))
-    return made
+_DEFAULT_SEATS = 64
 
 
 def turns(config: Config, inventory: Inventory) -> Iterator[TurnSpec]:
@@ -47,29 +36,20 @@ def turns(config: Config, inventory: Inventory) -> Iterator[TurnSpec]:
                     yield TurnSpec(camera.id, check, uplink=camera.placement.upstream)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ports:
-    onvif: int
-    snmp: int
-
-
-@dataclass
 class Targets:
-    """subject and check -> Target, with the camera's current memory."""
+    """(subject, check) -> Target, with the camera's current memory."""
 
-    config: Config
-    inventory: Inventory
-    memory: Callable[[str], Memory]
-
-    def __post_init__(self) -> None:
-        self.replace(self.config, self.inventory)
+    def __init__(self, config: Config, inventory: Inventory, memory: Callable[[str], Memory]) -> None:
+        self._memory = memory
+        self.replace(config, inventory)
 
     def replace(self, config: Config, inventory: Inventory) -> None:
         """Swap after a reload."""
-        self.config, self.inventory = config, inventory
+        self._inventory = inventory
         self._by_reach = {camera.reach: camera for camera in inventory.cameras.values()}
         ports = {name: getattr(options, "port", 0) for name, options in config.checks.items()}
-        self._ports = _Ports(ports.get("onvif") or 80, ports.get("snmp") or 161)
+        self._onvif_port = ports.get("onvif") or 80
+        self._snmp_port = ports.get("snmp") or 161
 
     def target(self, subject: str, check: str) -> Target:
         """The Target of a turn's subject."""
@@ -78,18 +58,102 @@ class Targets:
         if check == PING:
             camera = self._by_reach[subject]
             return Target(camera.address, camera.reach_port)
-        return self.of(self.inventory.cameras[subject], self.memory(subject))
+        return self.of_camera(self._inventory.cameras[subject])
 
-    def of(self, camera: Camera, memory: Memory) -> Target:
-        """The whole Target of a camera."""
+    def of_camera(self, camera: Camera) -> Target:
+        """Everything that can be asked of a camera."""
         return Target(
             address=camera.address,
             reach_port=camera.reach_port,
-            onvif_port=camera.onvif_port or self._ports.onvif,
-            snmp_port=camera.snmp_port or self._ports.snmp,
+            onvif_port=camera.onvif_port or self._onvif_port,
+            snmp_port=camera.snmp_port or self._snmp_port,
             snapshot_url=camera.snapshot_url or None,
             channel=camera.channel,
             resolution=camera.resolution,
-            credential=self.inventory.credentials.get(camera.credential or "default"),
-            memory=memory,
+            credential=self._inventory.credentials.get(camera.credential or "default"),
+            memory=self._memory(camera.id),
         )
+
+    def of_device(self, device: Device) -> Target:
+        """What can be asked of a device: ping and SNMP."""
+        credential = self._inventory.credentials.get(device.credential or "default")
+        return Target(device.address, snmp_port=self._snmp_port, credential=credential)
+
+    def of_stranger(self, address: str) -> Target:
+        """An address that is not in the inventory: no stored credential goes there."""
+        return Target(address, onvif_port=self._onvif_port, snmp_port=self._snmp_port)
+
+
+class Prober:
+    """The checks, built once per set of options, and the schedule over them. Made inside the event loop."""
+
+    def __init__(
+        self,
+        config: Config,
+        targets: Targets,
+        observers: Observers,
+        resources: Resources,
+        wall: Callable[[], Moment],
+    ) -> None:
+        self.targets = targets
+        self._resources = resources
+        self._options: dict[str, CheckOptions] = {}
+        self._checks: dict[str, Check] = {}
+        self._build(config)
+        self.schedule = Schedule(self._checks, _limits(config), targets.target, wall, observers)
+
+    def start(self, config: Config, inventory: Inventory) -> None:
+        """Plan the first turns."""
+        self.schedule.plan(turns(config, inventory))
+
+    def replace(self, config: Config, inventory: Inventory) -> Sequence[Probe]:
+        """Swap after a reload; probes whose options stay are kept. Returns the others: close them once what they
+        ask is over (`longest_timeout`)."""
+        before = {name: check.probe for name, check in self._checks.items()}
+        self._build(config)
+        self.targets.replace(config, inventory)
+        self.schedule.reconfigure(self._checks, _limits(config))
+        self.schedule.plan(turns(config, inventory))
+        return [probe for name, probe in before.items() if self._probe(name) is not probe]
+
+    @property
+    def longest_timeout(self) -> float:
+        """Seconds after which nothing asked now is still open."""
+        return max((check.timeout for check in self._checks.values()), default=0.0)
+
+    def _build(self, config: Config) -> None:
+        checks: dict[str, Check] = {}
+        for name, options in config.checks.items():
+            probe = self._probe(name) if self._options.get(name) == options else None
+            probe = probe or PROBES[name].build(options, self._resources)
+            seats = config.seats.get(name, _DEFAULT_SEATS)
+            checks[name] = Check(name, probe, options.interval, options.timeout, seats)
+        self._checks, self._options = checks, dict(config.checks)
+
+    def _probe(self, name: str) -> Probe | None:
+        check = self._checks.get(name)
+        return check.probe if check else None
+
+    def icmp_dropped(self) -> Mapping[str, int]:
+        """What the echo engine threw away, by reason."""
+        counts: Mapping[str, int] = getattr(self._probe(PING), "dropped", {})
+        return counts
+
+    async def ask(self, target: Target, check: str) -> Result:
+        """One asking out of the order, with the check's own deadline."""
+        return await ask_once(self._checks[check], target)
+
+
+def _limits(config: Config) -> UplinkLimits:
+    return UplinkLimits(config.uplink_limits.turns, config.uplink_limits.bytes_per_second)
+
+
+async def ask_once(check: Check, target: Target) -> Result:
+    """Ask now; a time-out is a fail."""
+    begun = time.monotonic()
+    try:
+        async with asyncio.timeout(check.timeout):
+            return await check.probe.ask(target)
+    except TimeoutError:
+        took = time.monotonic() - begun
+        return Result.fail(Reason.TIMEOUT, f"no whole answer within {took:.1f} s")

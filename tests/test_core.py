@@ -44,7 +44,7 @@ class Story:
         )
         self.inventory = inventory(camera(i) for i in range(1, cameras + 1))
         self.core = Core(RULES, ("onvif", "frame"), references, steering, lambda _c, _a: None)
-        self.core.restore(self.inventory, past or Past(0, {}, {}, set()), self.now)
+        self.core.restore(self.inventory, past or Past(0, {}, {}, set(), {}), self.now)
         self.flips: list[Flip] = []
         self.heartbeats: list[tuple[int, int]] = []
 
@@ -190,6 +190,22 @@ def test_frame_that_nobody_answers_asks_for_a_ping_at_once() -> None:
     assert story.steered["again", "127.0.1.1", "ping"] == 1
 
 
+def test_frame_without_address_asks_onvif_first_and_blames_nobody() -> None:
+    """Before ONVIF was asked where the picture is, its absence is ours; afterwards it is the camera's."""
+    story = Story()
+    story.pings()
+    for _ in range(3):
+        story.pings()
+        story.fold(("c1", "frame", Result.fail(Reason.NO_URI)))
+    assert ("c1", "picture") not in story.latest()
+    assert story.steered["again", "c1", "onvif"] == 3
+    story.fold(("c1", "onvif", Result.fail(Reason.PROTOCOL)))
+    for _ in range(3):
+        story.pings()
+        story.fold(("c1", "frame", Result.fail(Reason.NO_URI)))
+    assert story.latest()["c1", "picture"] is State.NO_PICTURE
+
+
 def test_one_ping_serves_all_channels_of_a_device() -> None:
     """Cameras that share an address share its reach result."""
     story = Story(2)
@@ -206,7 +222,7 @@ def test_restart_continues_states_without_flips() -> None:
     states = {("c1", Axis.ONLINE): (State.OFFLINE, START - 900_000, (), "timeout")}
     states |= {(f"c{i}", Axis.ONLINE): (State.ONLINE, START - 900_000, (), "ok") for i in range(2, 9)}
     states |= {(f"c{i}", Axis.PICTURE): (State.GOOD, START - 800_000, (), "ok") for i in range(2, 9)}
-    story = Story(past=Past(START - 60_000, states, {"c2": Memory(refusals=3)}, {"c1"}))
+    story = Story(past=Past(START - 60_000, states, {"c2": Memory(refusals=3)}, {"c1"}, {}))
     story.core.hold_again()
     for _ in range(3):
         story.pings(dead=[1])
@@ -221,7 +237,7 @@ def test_old_picture_does_not_survive_a_restart() -> None:
         ("c1", Axis.ONLINE): (State.ONLINE, START - 90_000_000, (), "ok"),
         ("c1", Axis.PICTURE): (State.GOOD, START - 90_000_000, (), "ok"),
     }
-    story = Story(past=Past(START - RULES.picture_max_age - 1, states, {}, set()))
+    story = Story(past=Past(START - RULES.picture_max_age - 1, states, {}, set(), {}))
     story.take()
     assert [(flip.camera, flip.axis, flip.state) for flip in story.flips] == [("c1", Axis.PICTURE, State.UNKNOWN)]
 

@@ -1,0 +1,178 @@
+"""`healthd demo` and `healthd city`: a simulated city on loopback, with and without a daemon over it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import multiprocessing
+import signal
+import sys
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from healthd import daemon
+from healthd.city.ground import CityError
+from healthd.city.history import simulate_history
+from healthd.city.options import CityOptions
+from healthd.city.plan import Plan
+from healthd.city.serve import serving
+from healthd.commands.common import Commands
+from healthd.problems import Wrong
+from healthd.setup import read_setup
+from healthd.store import Batch, Store
+
+log = logging.getLogger("healthd.demo")
+
+_STOP_SECONDS = 5.0
+_AT_ONCE = 20_000
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 500_000:
+        raise argparse.ArgumentTypeError("1 to 500000")
+    return number
+
+
+def add_to(commands: Commands) -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="a simulated city, watched by a real daemon",
+        description="A simulated city on loopback and a daemon over it: open the page that it names. Everything "
+        "that it shows is marked as simulated. Works without root (cameras are then reached by TCP).",
+    )
+    demo.add_argument("--cameras", type=_count, default=300)
+    demo.add_argument("--listen", default="127.0.0.1:9808", metavar="ADDRESS:PORT")
+    demo.add_argument("--dir", type=Path, default=Path("demo"), help="where its files go; default: demo")
+    demo.add_argument("--history", type=int, default=70, metavar="DAYS", help="simulated past; default: 70")
+    demo.add_argument("--seed", type=int, default=1)
+    demo.set_defaults(work=_demo)
+    city = commands.add_parser(
+        "city",
+        help="the simulated city alone",
+        description="The simulated city alone: writes DIR/healthd.yml and the inventory, answers for every camera "
+        "until it is stopped, and writes what is true to DIR/truth.jsonl.",
+    )
+    city.add_argument("--cameras", type=_count, required=True)
+    city.add_argument("--dir", type=Path, required=True)
+    city.add_argument("--seed", type=int, default=1)
+    for kind in ("outages", "picture-faults", "upstream-faults"):
+        city.add_argument(f"--{kind}-per-hour", type=float, default=0.0, metavar="R", help="in the whole city")
+    city.set_defaults(work=_city)
+
+
+def _city(arguments: argparse.Namespace) -> int:
+    options = CityOptions(
+        cameras=arguments.cameras,
+        dir=arguments.dir,
+        seed=arguments.seed,
+        outages_per_hour=arguments.outages_per_hour,
+        picture_faults_per_hour=arguments.picture_faults_per_hour,
+        upstream_faults_per_hour=arguments.upstream_faults_per_hour,
+    )
+    try:
+        asyncio.run(_serve(options))
+    except CityError as error:
+        raise Wrong(str(error)) from error
+    return 0
+
+
+async def _serve(options: CityOptions) -> None:
+    stop = _stop_signals()
+    async with serving(options) as city:
+        print(
+            f"{len(city.plan.cameras):,} cameras answer by {city.reach}: healthd run -c {options.dir}/healthd.yml"
+        )
+        sys.stdout.flush()
+        await city.live(stop)
+
+
+def _stop_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+# --- demo --------------------------------------------------------------------------------------------------
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    options = CityOptions(
+        cameras=arguments.cameras,
+        dir=arguments.dir,
+        seed=arguments.seed,
+        outages_per_hour=arguments.cameras / 5,
+        picture_faults_per_hour=arguments.cameras / 10,
+        upstream_faults_per_hour=6.0,
+        standing_share=0.02,
+        listen=arguments.listen,
+        ping_interval="10s",
+        snmp_interval="60s",
+        onvif_interval="5m",
+        frame_interval="60s",
+        retry_interval="5s",
+    )
+    # A process of its own: the city's work is not the daemon's.
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    city = context.Process(target=_city_process, args=(options, arguments.history, theirs), name="city")
+    city.start()
+    theirs.close()
+    try:
+        message = ours.recv()
+        if message:
+            raise Wrong(message)
+        print(f"A simulated city of {arguments.cameras:,} cameras, in {arguments.dir}/.")
+        print(f"Open http://{arguments.listen}/ - metrics: http://{arguments.listen}/metrics - Ctrl-C stops it.")
+        sys.stdout.flush()
+        asyncio.run(daemon.run(arguments.dir / "healthd.yml"))
+    except EOFError:
+        raise Wrong("the simulated city could not start; see above") from None
+    finally:
+        city.terminate()
+        city.join(_STOP_SECONDS)
+        if city.is_alive():
+            city.kill()
+    return 0
+
+
+def _city_process(options: CityOptions, days: int, ready: Connection) -> None:
+    logging.basicConfig(level=logging.WARNING)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the demo ends the city after the daemon
+    try:
+        asyncio.run(_city_of_demo(options, days, ready))
+    except CityError as error:
+        ready.send(str(error))
+
+
+async def _city_of_demo(options: CityOptions, days: int, ready: Connection) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with serving(options) as city:
+        if days > 0:
+            await asyncio.to_thread(_write_past, options, city.plan, days)
+        ready.send("")
+        await city.live(stop)
+
+
+def _write_past(options: CityOptions, plan: Plan, days: int) -> None:
+    """A simulated past into a store that is not there yet; one that is there goes on as it was."""
+    setup = read_setup(options.dir / "healthd.yml")
+    if (options.dir / "healthd.db").exists():
+        return
+    now = time.time_ns() // 1_000_000
+    spans, changes, flips = simulate_history(plan, days, options.seed, now)
+    store = Store.open(setup.config.store.url, writer=True)
+    try:
+        names = {camera.id: camera.name for camera in plan.cameras.values()}
+        regions = [*plan.regions.values()]
+        store.write(Batch(changes=changes, names=names, regions=regions, recorded=now))
+        for first in range(0, len(flips), _AT_ONCE):
+            store.write(Batch(flips=flips[first : first + _AT_ONCE]))
+        for span in spans:
+            store.write(Batch(heartbeat=span))
+    finally:
+        store.close()

@@ -1,0 +1,218 @@
+"""`healthd rates`: rates out of the store, by region, unit, maintainer or camera."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from healthd.commands.common import Commands, add_config, add_json, print_json, table
+from healthd.config import Config
+from healthd.model import CLASSES, CameraHistory, Moment
+from healthd.periods import Span, iso, parse_moment, parse_month
+from healthd.pool import RATES
+from healthd.problems import Wrong, did_you_mean
+from healthd.profiles import BUILT_IN
+from healthd.rates import Row, explain, percent, rows
+from healthd.setup import Setup, rate_terms, read_setup
+from healthd.store import Store
+from healthd.timeline import Watch
+
+_SLOW_SECONDS = 2.0
+_VERDICTS = {"pass": "32", "fail": "31", "insufficient": "33"}
+
+
+def add_to(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "rates",
+        help="rates of a month or any period",
+        description="Online and intact rates out of the store. Every figure is exact; percentages are cut "
+        "off, not rounded: 97.999 % is printed as 97.99 %.",
+    )
+    add_config(parser)
+    parser.add_argument("--month", metavar="YYYY-MM", help="a month as month_starts_on begins it")
+    parser.add_argument("--from", dest="start", metavar="T", help="start: 2026-07-01 or 2026-07-01T08:00")
+    parser.add_argument("--to", dest="end", metavar="T", help="end; left out: now")
+    parser.add_argument("--by", choices=["region", "unit", "maintainer", "camera"], default="region")
+    parser.add_argument("--region", metavar="CODE", help="only cameras in or below this region")
+    parser.add_argument("--camera", metavar="ID", help="only this camera")
+    parser.add_argument("--class", dest="class_", choices=["all", *CLASSES], help="only rows of this class")
+    parser.add_argument("--rate", choices=RATES, help="only this rate")
+    parser.add_argument(
+        "--profile", metavar="NAME", help=f"one of {', '.join(BUILT_IN)}; default: those configured"
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="with --camera: every interval, its state, and why it counts so"
+    )
+    add_json(parser)
+    parser.set_defaults(work=_rates)
+
+
+def _rates(arguments: argparse.Namespace) -> int:
+    setup = _with_profile(read_setup(arguments.config), arguments.profile)
+    span = _period(arguments, setup.config)
+    store = Store.open(setup.config.store.url, writer=False)
+    try:
+        if arguments.explain:
+            return _print_ledger(arguments, setup, store, span)
+        found = [
+            row
+            for row in _read(arguments, setup, store, span)
+            if arguments.class_ in (None, row.class_) and arguments.rate in (None, row.rate)
+        ]
+    finally:
+        store.close()
+    if arguments.json:
+        print_json([row.as_json(setup.config.timezone) for row in found])
+    else:
+        _print(found, setup.config, simulated=setup.config.simulated)
+    return 0
+
+
+def _with_profile(setup: Setup, name: str | None) -> Setup:
+    if name is None:
+        return setup
+    if name not in BUILT_IN:
+        raise Wrong(f'--profile "{name}": there is no such profile', did_you_mean(name, list(BUILT_IN)))
+    return dataclasses.replace(setup, config=dataclasses.replace(setup.config, profiles=(name,)))
+
+
+def _period(arguments: argparse.Namespace, config: Config) -> Span:
+    zone, now = config.timezone, time.time_ns() // 1_000_000
+    if bool(arguments.month) == bool(arguments.start or arguments.end) or (arguments.end and not arguments.start):
+        raise Wrong("which period?", "give --month YYYY-MM, or --from T and perhaps --to T")
+    try:
+        if arguments.month:
+            span = parse_month(arguments.month, zone, config.month_starts_on)
+        else:
+            end = parse_moment(arguments.end, zone) if arguments.end else now
+            span = Span(parse_moment(arguments.start, zone), end)
+    except ValueError as error:
+        raise Wrong(str(error)) from error
+    if span.start >= span.end:
+        raise Wrong("the period is empty or reversed", "--from must lie before --to")
+    if span.start >= now:
+        raise Wrong("the period lies in the future", "nothing is known of it yet")
+    return span
+
+
+def _watch(setup: Setup, store: Store, span: Span) -> Watch:
+    begun = store.first_heartbeat()
+    heartbeats = store.heartbeats(begun, span.end) if begun is not None else []
+    return Watch(heartbeats, setup.config.timezone, span.start, span.end)
+
+
+def _read(arguments: argparse.Namespace, setup: Setup, store: Store, span: Span) -> Iterator[Row]:
+    known = store.regions()
+    terms = rate_terms(setup, known)
+    if arguments.region and arguments.region not in terms.inventory.regions:
+        raise Wrong(f'--region "{arguments.region}": unknown', did_you_mean(arguments.region, list(known)))
+    if arguments.camera:
+        _known_camera(arguments.camera, store)
+    cameras = {arguments.camera} if arguments.camera else None
+    histories = _with_progress(store.histories(span.start, span.end, cameras=cameras))
+    return rows(histories, _watch(setup, store, span), terms, by=arguments.by, region=arguments.region or "")
+
+
+def _known_camera(camera: str, store: Store) -> None:
+    names = store.names()
+    if camera not in names:
+        raise Wrong(f'--camera "{camera}": never seen', did_you_mean(camera, list(names)))
+
+
+def _with_progress(histories: Iterable[CameraHistory]) -> Iterator[CameraHistory]:
+    """Count on the terminal once it takes longer than two seconds."""
+    begun, shown = time.monotonic(), False
+    for count, history in enumerate(histories):
+        if sys.stderr.isatty() and count % 500 == 0 and time.monotonic() - begun > _SLOW_SECONDS:
+            print(f"\r{count:,} cameras", end="", file=sys.stderr, flush=True)
+            shown = True
+        yield history
+    if shown:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _print(found: Sequence[Row], config: Config, *, simulated: bool) -> None:
+    if not found:
+        print("Nothing was assessed in this period.")
+        return
+    first = found[0]
+    clipped = ": nothing is known after the last heartbeat" if first.clipped else ""
+    print(f"{config.site}, {iso(first.start, config.timezone)} to {iso(first.end, config.timezone)}{clipped}")
+    if simulated:
+        print("SIMULATED DATA")
+    header = (
+        first.by,
+        "name",
+        "class",
+        "rate",
+        "profile",
+        "cameras",
+        "rate",
+        "target",
+        "verdict",
+        "coverage",
+        "gap",
+    )
+    lines = [header, *(_cells(row) for row in found)]
+    text = table(lines, frozenset({5, 6, 7, 9, 10})).splitlines()
+    print(text[0])
+    for line, row in zip(text[1:], found, strict=True):
+        colour = _VERDICTS.get(row.verdict) if sys.stdout.isatty() else None
+        print(f"\033[{colour}m{line}\033[0m" if colour else line)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.key or "-",
+        row.name if row.name != row.key else "",
+        row.class_,
+        row.rate,
+        row.profile,
+        f"{row.cameras:,}",
+        percent(row.good, row.assessed) if row.assessed else "-",
+        percent(row.target.numerator, row.target.denominator) if row.target is not None else "-",
+        row.verdict,
+        percent(row.assessed, row.assessed + row.unknown) if row.assessed + row.unknown else "-",
+        "-" if row.gap_cameras is None else str(row.gap_cameras),
+    )
+
+
+def _print_ledger(arguments: argparse.Namespace, setup: Setup, store: Store, span: Span) -> int:
+    if not arguments.camera:
+        raise Wrong("--explain needs --camera ID", "a ledger is of one camera")
+    _known_camera(arguments.camera, store)
+    zone, watch = setup.config.timezone, _watch(setup, store, span)
+    terms = rate_terms(setup, store.regions())
+    [history] = store.histories(span.start, span.end, cameras={arguments.camera})
+    ledgers = [
+        (rate, profile, explain(history, watch, rate, profile))
+        for profile in terms.profiles
+        for rate in terms.rates
+        if arguments.rate in (None, rate)
+    ]
+    if arguments.json:
+        print_json(
+            [
+                {"rate": rate, "profile": profile.name, "entries": [entry.as_json(zone) for entry in entries]}
+                for rate, profile, entries in ledgers
+            ]
+        )
+        return 0
+    for rate, profile, entries in ledgers:
+        print(f"\n{arguments.camera}, {rate} rate, profile {profile.name}")
+        good: Moment = 0
+        assessed: Moment = 0
+        lines = [("from", "to", "seconds", "counts as", "why", "running")]
+        for entry in entries:
+            took = entry.end - entry.start
+            name = entry.bucket.name.lower()
+            good += took if name == "good" else 0
+            assessed += took if name in ("good", "bad") else 0
+            running = percent(good, assessed) if assessed else "-"
+            seconds = f"{took / 1000:.3f}"
+            lines.append((iso(entry.start, zone), iso(entry.end, zone), seconds, name, entry.why, running))
+        print(table(lines, frozenset({2, 5})))
+    return 0

@@ -1,0 +1,419 @@
+"""The daemon: wiring, start, main loop and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import ssl
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from healthd import __version__
+from healthd.clock import Clock
+from healthd.config import Config
+from healthd.core import Core, CoreRules, Outbox, Past, Steering, placement_changes
+from healthd.jobs import Jobs
+from healthd.live import Live, Naming, Page
+from healthd.metrics import MetricsPage, PerCamera
+from healthd.model import REFERENCE, Asked, Camera, Device, Moment
+from healthd.periods import windows_at
+from healthd.prober import GATED, PING, Prober, Targets
+from healthd.problems import BadInput, Problem
+from healthd.profiles import BUILT_IN
+from healthd.schedule import Observers
+from healthd.selfmetrics import SelfMetrics
+from healthd.setup import Setup, guard, rate_terms, read_setup
+from healthd.state import Rules
+from healthd.store import Batch, Store, Writer
+from healthd.web.deps import Subject, WebDeps, WebSettings
+from healthd.web.server import make_app
+from healthd.windows import Booked, Windows
+from probes.base import Memory, Probe, Resources, Result
+
+log = logging.getLogger("healthd")
+
+_TICK_SECONDS = 1.0
+_STALL: Moment = 5_000  # ms without a tick: healthd itself stood still
+_AGE_TICKS = 10
+_STOP_SECONDS = 3.0
+_PROBER = "local"
+
+
+def core_rules(config: Config) -> CoreRules:
+    """The state rules of a configuration, in ms."""
+    ping, frame = config.checks.get(PING), config.checks.get("frame")
+    reach_interval = ping.interval if ping else 60.0
+    state = config.state
+
+    def rules(interval: float) -> Rules:
+        return Rules(state.fail_after, state.ok_after, round(2000 * max(interval, state.retry_interval)))
+
+    return CoreRules(
+        online=rules(reach_interval),
+        picture=rules(frame.interval) if frame else None,
+        retry_seconds=state.retry_interval,
+        online_max_age=round(3000 * reach_interval),
+        picture_max_age=round(1000 * config.picture_max_age_seconds),
+    )
+
+
+async def run(path: Path) -> None:
+    """Run until SIGTERM or SIGINT. Raises BadInput, StoreError or OSError when it cannot start."""
+    setup = await asyncio.to_thread(read_setup, path)
+    store = Store.open(setup.config.store.url, writer=True)
+    try:
+        daemon = Daemon(path, setup, store)
+        try:
+            await daemon.start()
+            await daemon.stopping.wait()
+        finally:
+            await daemon.stop()
+    finally:
+        store.close()
+
+
+class Daemon:
+    """One running healthd: the prober side, the core side, the store, the pages."""
+
+    def __init__(self, path: Path, setup: Setup, store: Store) -> None:
+        self.path = path
+        self.setup = setup
+        self.store = store
+        self.stopping = asyncio.Event()
+        self.clock = Clock()
+        self.writer = Writer(store)
+        self.registry = CollectorRegistry()
+        self.metrics = SelfMetrics(self.registry, __version__)
+        self.prober_metrics = self.metrics.prober(_PROBER)
+        self.live = Live(_naming(setup.config), setup.inventory)
+        self.executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="picture")
+        self.prober = self._make_prober(setup)
+        self.core = self._make_core(setup)
+        self.jobs = Jobs(setup.config.timezone, self.metrics.job_failed)
+        self._runner: web.AppRunner | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._background: set[asyncio.Task[object]] = set()
+        self._unasked: set[str] = set()
+        self._rebuild = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._beating_since: Moment = 0
+        self._placed_at: Moment = 0  # when the latest changes of placement were dated
+
+    def _make_prober(self, setup: Setup) -> Prober:
+        observers = Observers(self._fold, self.prober_metrics.lag, self.prober_metrics.skipped)
+        targets = Targets(setup.config, setup.inventory, self._memory)
+        resources = Resources(self.executor, self.clock.seconds)
+        return Prober(setup.config, targets, observers, resources, self.clock.now)
+
+    def _memory(self, camera: str) -> Memory:
+        return self.core.memory(camera)
+
+    def _make_core(self, setup: Setup) -> Core:
+        schedule = self.prober.schedule
+        steering = Steering(schedule.ask_again, schedule.hold, schedule.release)
+        references = [REFERENCE + address for address in setup.config.reference_targets]
+        gated = [check for check in GATED if check in setup.config.checks]
+        return Core(core_rules(setup.config), gated, references, steering, self.live.noticed)
+
+    # --- start and stop ------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Take up where the last run left off, then ask and serve."""
+        now = self.clock.now()
+        config, inventory = self.setup.config, self.setup.inventory
+        self._report(self.setup.warnings)
+        self._take_up(now)
+        await self._serve(config)
+        self.prober.start(config, inventory)
+        self.core.hold_again()
+        self.prober_metrics.icmp_dropped_from(self.prober.icmp_dropped)
+        self._unasked = {c.reach for c in inventory.cameras.values() if c.in_service and PING in config.checks}
+        self._loaded(now)
+        self._start_jobs(config)
+        self._tasks = [
+            asyncio.create_task(self.prober.schedule.run(), name="schedule"),
+            asyncio.create_task(self._tick(), name="tick"),
+            asyncio.create_task(self._keep_windows(), name="windows"),
+        ]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        log.info(
+            "healthd runs version=%s cameras=%d page=%s", __version__, len(inventory.cameras), config.web.listen
+        )
+
+    def _take_up(self, now: Moment) -> None:
+        inventory, store = self.setup.inventory, self.store
+        changes = placement_changes(store.placements_now(), inventory, now, self.setup.config.author)
+        names = {camera.id: camera.name for camera in inventory.cameras.values()}
+        regions = [*inventory.regions.values()]
+        store.write(Batch(changes=changes, names=names, regions=regions, recorded=now))
+        states, reboots = store.states(), store.reboots()
+        past = Past(store.last_heartbeat() or 0, states, store.memories(), store.reached().keys(), reboots)
+        self.live.restore(states, reboots)
+        self.core.restore(inventory, past, now)
+
+    def _start_jobs(self, config: Config) -> None:
+        self.jobs.daily("roll-over", "00:00:05", self._roll_over)
+        self.jobs.daily("clean-up", "03:30:00", self._clean_up)
+        self.jobs.start()
+
+    async def _roll_over(self) -> None:
+        self.live.advance()
+
+    def _clean_up(self) -> None:
+        keep = round(1000 * self.setup.config.store.retention.flips)
+        gone = self.store.prune(self.clock.now() - keep)
+        log.info("clean-up flips=%d", gone)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.error("part of healthd failed task=%s", task.get_name(), exc_info=task.exception())
+            self.stopping.set()
+
+    async def stop(self) -> None:
+        """Stop asking, keep what was seen, stop serving: within five seconds."""
+        for task in (*self._tasks[1:], *self._background):
+            task.cancel()
+        if self._tasks:
+            await self.prober.schedule.stop()
+            self._store()
+            self.jobs.stop()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if not await asyncio.to_thread(self.writer.stop, _STOP_SECONDS):
+            log.error("not everything could be stored pending=%d", self.writer.pending)
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        log.info("healthd has stopped")
+
+    # --- results, ticks, store -----------------------------------------------------------------------------
+
+    def _fold(self, answers: list[Asked]) -> None:
+        self.prober_metrics.results(answers)
+        self.core.fold(answers, self.clock.now())
+        if self._unasked:
+            self._unasked.difference_update(answer.subject for answer in answers)
+            self.live.ready = not self._unasked
+        if self.core.has_flips:
+            self._store()
+
+    def _store(self) -> None:
+        outbox = self.core.take()
+        batch = Batch(outbox.flips, outbox.heartbeat, (), outbox.memories, outbox.reached, outbox.reboots)
+        loop = asyncio.get_running_loop()
+        self.writer.submit(batch, lambda: _call_soon(loop, self._committed, outbox))
+
+    def _committed(self, outbox: Outbox) -> None:
+        self.metrics.store_written(self.writer.last_write_seconds)
+        if outbox.heartbeat is not None:
+            start, end = outbox.heartbeat
+            if start != self._beating_since:
+                self._beating_since = start
+                self._rebuild_windows()  # a gap lies between: everybody's seconds in it are unknown
+            self.live.seen_until = end
+        self.live.committed(outbox.flips)
+
+    def _rebuild_windows(self) -> None:
+        self.live.begin_rebuild()
+        self._rebuild.set()
+
+    async def _tick(self) -> None:
+        last, ticks, errors = self.clock.now(), 0, 0
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            now = self.clock.now()
+            if now - last > _STALL:
+                self.core.lost_time(now)
+            last = now
+            ticks += 1
+            if ticks % _AGE_TICKS == 0:
+                self.core.tick(now)
+            self._store()
+            self.live.blind = self.core.blind
+            self.prober_metrics.set_blind(self.core.blind)
+            self.metrics.set_ready(self.live.ready)
+            self.metrics.set_store_pending(self.writer.pending)
+            for _ in range(self.writer.errors - errors):
+                self.metrics.store_failed()
+            errors = self.writer.errors
+
+    async def _flushed(self) -> None:
+        """Until everything submitted so far is on the disk and was shown."""
+        flushed, loop = asyncio.Event(), asyncio.get_running_loop()
+        self.writer.submit(Batch(), lambda: _call_soon(loop, flushed.set))
+        await flushed.wait()
+
+    async def _keep_windows(self) -> None:
+        while True:
+            await self._rebuild.wait()
+            self._rebuild.clear()
+            await self._flushed()
+            booked = self.live.begin_rebuild()
+            until = max(self.live.seen_until, self._placed_at + 1)
+            windows = await asyncio.to_thread(_build_windows, self.setup, self.store, until, booked)
+            if not self._rebuild.is_set():
+                self.live.finish_rebuild(windows)
+
+    # --- reload --------------------------------------------------------------------------------------------
+
+    def _hang_up(self) -> None:
+        self._in_background(self.reload(force=False))
+
+    def _in_background(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def reload(self, force: bool) -> Sequence[str]:
+        """Read everything anew; if anything is wrong keep running as before and say what. [] = taken."""
+        async with self._reloading:
+            try:
+                setup = await asyncio.to_thread(read_setup, self.path)
+                if not force:
+                    guard(self.setup, setup)
+            except BadInput as error:
+                self.metrics.reload_refused()
+                for problem in error.problems:
+                    log.error("reload refused: %s", problem)  # noqa: TRY400 (the user's mistake, not a bug)
+                return [str(problem) for problem in error.problems]
+            self._apply(setup)
+            return []
+
+    def _apply(self, setup: Setup) -> None:
+        now = self.clock.now()
+        old, self.setup = self.setup, setup
+        _warn_of_restart(old.config, setup.config)
+        self._report(setup.warnings)
+        known = {camera.id: camera.placement for camera in old.inventory.cameras.values()}
+        changes = placement_changes(known, setup.inventory, now, setup.config.author)
+        names = {camera.id: camera.name for camera in setup.inventory.cameras.values()}
+        regions = [*setup.inventory.regions.values()]
+        self.core.rules = core_rules(setup.config)
+        self.core.gated = [check for check in GATED if check in setup.config.checks]
+        self.core.references = [REFERENCE + address for address in setup.config.reference_targets]
+        self.core.replace(setup.inventory, now)
+        self._store()
+        self.writer.submit(Batch(changes=changes, names=names, regions=regions, recorded=now))
+        self.live.replace(_naming(setup.config), setup.inventory)
+        longest = self.prober.longest_timeout
+        self._in_background(_close_later(self.prober.replace(setup.config, setup.inventory), longest))
+        self.core.hold_again()
+        self._loaded(now)
+        if self._beating_since:
+            self._rebuild_windows()
+        log.info("reloaded cameras=%d changed=%d", len(setup.inventory.cameras), len(changes))
+
+    def _loaded(self, now: Moment) -> None:
+        lifecycles = [camera.placement.lifecycle for camera in self.setup.inventory.cameras.values()]
+        self._placed_at = now
+        self.metrics.reloaded(now, lifecycles)
+        self.prober_metrics.scheduled(self.prober.schedule.counts())
+
+    def _report(self, warnings: Sequence[Problem]) -> None:
+        for warning in warnings:
+            log.warning("%s", warning)
+        if PING in self.setup.config.checks and not self.setup.config.reference_targets:
+            log.warning(
+                "no reference_targets: if all cameras fail at once, healthd cannot tell a dead city from its own "
+                "outage and calls everybody unknown remedy=name one or two addresses that are always up"
+            )
+
+    # --- pages ---------------------------------------------------------------------------------------------
+
+    async def _serve(self, config: Config) -> None:
+        rendered = MetricsPage(self.registry, self._per_camera)
+        deps = WebDeps(
+            page=self.page,
+            settings=self._web_settings,
+            metrics=rendered.render,
+            camera_metrics=rendered.cameras,
+            healthy=lambda: "The store's writer has ended: see the log." if self.writer.failed else "",
+            ready=lambda: "" if self.live.ready else f"{len(self._unasked)} addresses were not asked yet.",
+            reload=self.reload,
+            ask=self._ask,
+        )
+        tls = None
+        if config.web.tls is not None:
+            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            tls.load_cert_chain(config.web.tls.cert_file, config.web.tls.key_file)
+        host, port = config.web.address
+        self._runner = web.AppRunner(make_app(deps), access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port, ssl_context=tls).start()
+
+    def _per_camera(self) -> PerCamera:
+        options = self.setup.config.metrics
+        return PerCamera(options.per_camera, options.per_camera_limit)
+
+    def _web_settings(self) -> WebSettings:
+        config = self.setup.config
+        tokens = {token.name: token.sha256 for token in config.web.tokens}
+        return WebSettings(config.timezone, tokens, config.probe_networks, [*config.checks])
+
+    def page(self) -> Page:
+        """The fleet now, as pages show it."""
+        now = self.clock.now()
+        in_flight: Moment = round(1000 * self.prober.longest_timeout)
+        return self.live.page(now, self.core.undecided_since(now) - in_flight)
+
+    async def _ask(self, subject: Subject, check: str) -> Result:
+        targets = self.prober.targets
+        if isinstance(subject, Camera):
+            return await self.prober.ask(targets.of_camera(subject), check)
+        if isinstance(subject, Device):
+            return await self.prober.ask(targets.of_device(subject), check)
+        return await self.prober.ask(targets.of_stranger(subject), check)
+
+
+def _naming(config: Config) -> Naming:
+    return Naming(config.site, config.simulated, [BUILT_IN[name] for name in config.profiles])
+
+
+def _build_windows(setup: Setup, store: Store, now: Moment, booked: Booked | None) -> Windows:
+    """The live windows out of the store; takes seconds for a large fleet, so it runs in a thread."""
+    config = setup.config
+    first = min(span.start for span in windows_at(now, config.timezone, config.month_starts_on).values())
+    begun = store.first_heartbeat() or now
+    heartbeats = store.heartbeats(begun, now + 1)
+    return Windows.build(
+        store.histories(first, now + 1),
+        heartbeats,
+        rate_terms(setup, store.regions()),
+        config.timezone,
+        now,
+        month_starts_on=config.month_starts_on,
+        booked=booked,
+    )
+
+
+_NEEDS_RESTART = ("timezone", "store", "web")
+
+
+def _warn_of_restart(old: Config, new: Config) -> None:
+    for name in _NEEDS_RESTART:
+        if getattr(old, name) != getattr(new, name):
+            log.warning("a change of `%s` takes effect at the next start", name)
+
+
+async def _close_later(probes: Sequence[Probe], seconds: float) -> None:
+    if probes:
+        await asyncio.sleep(seconds)
+    for probe in probes:
+        await probe.close()
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, work: Callable[..., None], *arguments: object) -> None:
+    """From another thread; a loop that has ended needs to hear no more."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(work, *arguments)

@@ -1,0 +1,47 @@
+"""The few calendar jobs, by APScheduler: coalesced, with an explicit grace, and every failure counted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+log = logging.getLogger("healthd.jobs")
+
+_GRACE_SECONDS = 6 * 3600  # a machine that slept over the hour still does it when it wakes
+
+
+class Jobs:
+    """Runs `work` of each job at its hour in the site's zone. `failed` is told the job's name."""
+
+    def __init__(self, zone: ZoneInfo, failed: Callable[[str], None]) -> None:
+        self._zone = zone
+        self._failed = failed
+        self._scheduler = AsyncIOScheduler(
+            timezone=zone,
+            job_defaults={"coalesce": True, "misfire_grace_time": _GRACE_SECONDS, "max_instances": 1},
+        )
+        self._scheduler.add_listener(self._ended, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
+
+    def daily(self, name: str, at: str, work: Callable[[], object]) -> None:
+        """`work` (a function run in a thread, or a coroutine function) daily at `HH:MM:SS`."""
+        hour, minute, second = at.split(":")
+        trigger = CronTrigger(hour=hour, minute=minute, second=second, timezone=self._zone)
+        self._scheduler.add_job(work, trigger, id=name, name=name)
+
+    def start(self) -> None:
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        self._scheduler.shutdown(wait=False)
+
+    def _ended(self, event: JobExecutionEvent) -> None:
+        if event.exception is not None:
+            log.error("job failed name=%s error=%r", event.job_id, event.exception)
+        else:
+            log.warning("job came too late and was left out name=%s", event.job_id)
+        self._failed(event.job_id)
