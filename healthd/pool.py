@@ -1,0 +1,150 @@
+"""Sums of many cameras' moments, judged and pooled up the tree. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import add
+from typing import TypeAlias
+
+from healthd.buckets import Bucket, judge
+from healthd.model import Inventory, Placement
+from healthd.profiles import Profile
+from healthd.timeline import Situation
+
+RATES = ("online", "intact")
+
+Group: TypeAlias = tuple[str, str]
+"""(key, class): where a moment is booked; key is a leaf region, unit, maintainer or camera."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Sums before they are judged: per group and situation an amount (ms, or cameras of an instant), and how many
+    cameras had an in-service moment in just this set of groups (more than one for cameras that moved)."""
+
+    amounts: dict[Group, dict[Situation, int]] = field(default_factory=dict)
+    members: Counter[frozenset[Group]] = field(default_factory=Counter)
+
+    def add(self, camera: Iterable[tuple[Group, Situation, int]]) -> None:
+        """Adds all pieces of one camera."""
+        served: set[Group] = set()
+        for group, situation, amount in camera:
+            sums = self.amounts.get(group)
+            if sums is None:
+                sums = self.amounts[group] = {}
+            sums[situation] = sums.get(situation, 0) + amount
+            if not situation.out:
+                served.add(group)
+        if served:
+            self.members[frozenset(served)] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What rows are made for: the tree and its names, the profiles, and the rates that the checks allow (without
+    a frame check there is no intact rate)."""
+
+    inventory: Inventory
+    profiles: Sequence[Profile]
+    rates: Sequence[str] = RATES
+
+
+Vector: TypeAlias = list[int]
+"""Amounts by Bucket, then raw good and raw assessed."""
+
+
+class Column:
+    """One rate by one profile. Judges each situation once; there are far fewer of them than pieces."""
+
+    def __init__(self, rate: str, profile: Profile) -> None:
+        self.rate = rate
+        self.profile = profile
+        self._judged: dict[Situation, tuple[Bucket, Bucket]] = {}
+
+    def vector(self, amounts: Mapping[Situation, int]) -> Vector:
+        sums = [0] * (len(Bucket) + 2)
+        for situation, amount in amounts.items():
+            judged = self._judged.get(situation)
+            if judged is None:
+                without = situation._replace(exempt=False)
+                judged = (
+                    judge(situation, self.rate, self.profile)[0],
+                    judge(without, self.rate, self.profile)[0],
+                )
+                self._judged[situation] = judged
+            sums[judged[0]] += amount
+            if judged[1] <= Bucket.BAD:
+                sums[-1] += amount
+                if judged[1] is Bucket.GOOD:
+                    sums[-2] += amount
+        return sums
+
+
+class Pool:
+    """Pools tallies into the sums of rows, the same way for leaves, parents and totals.
+
+    `by`: region, unit, maintainer or camera. `region`: only what was booked in or below it; "" for all.
+    """
+
+    def __init__(self, terms: Terms, by: str = "region", region: str = "") -> None:
+        self.terms = terms
+        self.by = by
+        self.region = region
+        self.columns = [Column(rate, profile) for profile in terms.profiles for rate in terms.rates]
+        self._lines: dict[str, tuple[str, ...]] = {}
+
+    def group(self, camera: str, placement: Placement) -> Group | None:
+        """Where the camera's moments in this placement are booked; None: outside of the region asked for."""
+        if self.region and self.region not in self.line(placement.region):
+            return None
+        match self.by:
+            case "region":
+                return placement.region, placement.class_
+            case "unit":
+                return placement.unit, placement.class_
+            case "maintainer":
+                return placement.maintainer, placement.class_
+            case _:
+                return camera, placement.class_
+
+    def sums(self, amounts: Mapping[Group, Mapping[Situation, int]], column: Column) -> dict[Group, Vector]:
+        """One column's sums of every row: by region those of all regions, with what lies below them."""
+        sums: dict[Group, Vector] = {}
+        for group, situations in amounts.items():
+            vector = column.vector(situations)
+            for covered in self.covering(group, column.profile):
+                known = sums.get(covered)
+                if known is None:
+                    sums[covered] = vector.copy()
+                else:
+                    known[:] = map(add, known, vector)
+        return sums
+
+    def cameras(self, members: Mapping[frozenset[Group], int], profile: Profile) -> Counter[Group]:
+        """How many cameras each row has."""
+        cameras: Counter[Group] = Counter()
+        for groups, number in members.items():
+            # A camera that moved within a region is one camera there.
+            for covered in {covered for group in groups for covered in self.covering(group, profile)}:
+                cameras[covered] += number
+        return cameras
+
+    def covering(self, group: Group, profile: Profile) -> Iterator[Group]:
+        """The rows that a group's moments are in."""
+        key, class_ = group
+        for code in self.line(key) if self.by == "region" else (key,):
+            yield code, class_
+            if class_ in profile.classes_of_all:
+                yield code, "all"
+
+    def line(self, code: str) -> tuple[str, ...]:
+        """A region and those above it, up to the one asked for; a region that is gone stands alone."""
+        line = self._lines.get(code)
+        if line is None:
+            codes = [*self.terms.inventory.line_of(code)] if code in self.terms.inventory.regions else [code]
+            if self.region in codes:
+                codes = codes[: codes.index(self.region) + 1]
+            line = self._lines[code] = tuple(codes)
+        return line

@@ -1,0 +1,268 @@
+"""Seconds to rates: the rows of a period, pooled from cameras up to totals. Pure.
+
+A rate is Σ good ÷ Σ assessed over cameras, never a mean of rates; `tabulate` makes leaves, parents and totals
+alike. Sums are whole milliseconds and ratios exact fractions: nothing is rounded before it is printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from healthd.buckets import Bucket, judge
+from healthd.model import CameraHistory, Moment, Placement, State
+from healthd.periods import iso
+from healthd.pool import Group, Pool, Tally, Terms
+from healthd.profiles import Profile
+from healthd.timeline import Piece, Situation, Watch, pieces
+
+ENOUGH = Fraction(95, 100)  # coverage below which there is no verdict (CONTRACT 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a rates table (CONTRACT 5).
+
+    The six kinds of time are in milliseconds. In a row of an instant (`start` == `end`: the window `now`) they
+    are numbers of cameras. `good` + `bad` is what was assessed; `raw_good` and `raw_assessed` ignore exemptions.
+    """
+
+    by: str  # region | unit | maintainer | camera
+    key: str
+    region: str  # by camera: where it was last; by unit, maintainer: the region asked for, "" for all
+    name: str
+    level: str  # of a region
+    class_: str
+    rate: str
+    profile: str
+    start: Moment
+    end: Moment  # not after the last heartbeat
+    clipped: bool  # a later end was asked for
+    cameras: int
+    good: int
+    bad: int
+    undiagnosed: int
+    unknown: int
+    exempt: int
+    out_of_service: int
+    raw_good: int
+    raw_assessed: int
+    target: Fraction | None
+
+    @property
+    def instant(self) -> bool:
+        return self.start == self.end
+
+    @property
+    def assessed(self) -> int:
+        return self.good + self.bad
+
+    @property
+    def ratio(self) -> Fraction | None:
+        return _ratio(self.good, self.assessed)
+
+    @property
+    def raw_ratio(self) -> Fraction | None:
+        return _ratio(self.raw_good, self.raw_assessed)
+
+    @property
+    def coverage(self) -> Fraction | None:
+        return _ratio(self.assessed, self.assessed + self.unknown)
+
+    @property
+    def verdict(self) -> str:
+        """none | insufficient | pass | fail, by exact fractions."""
+        if self.target is None:
+            return "none"
+        known = self.assessed
+        if not known or known * ENOUGH.denominator < ENOUGH.numerator * (known + self.unknown):
+            return "insufficient"
+        return "pass" if self.good * self.target.denominator >= self.target.numerator * known else "fail"
+
+    @property
+    def gap_cameras(self) -> int | None:
+        """How many more cameras had to be good to reach the target; None without target or ratio."""
+        if self.target is None:
+            return None
+        above, below = self.target.numerator, self.target.denominator
+        if self.instant:
+            return max(0, -(-above * self.assessed // below) - self.good)
+        if not self.assessed:
+            return None
+        missing = self.cameras * (above * self.assessed - self.good * below)
+        return max(0, -(-missing // (below * self.assessed)))
+
+    def as_json(self, zone: ZoneInfo) -> dict[str, Any]:
+        """The row by its public names; times as ISO-8601 in `zone`, absent figures null."""
+        seconds = {
+            "good_seconds": self.good,
+            "assessed_seconds": self.assessed,
+            "undiagnosed_seconds": self.undiagnosed,
+            "unknown_seconds": self.unknown,
+            "exempt_seconds": self.exempt,
+            "out_of_service_seconds": self.out_of_service,
+        }
+        return {
+            "by": self.by,
+            "key": self.key,
+            "region": self.region or None,
+            "name": self.name,
+            "level": self.level or None,
+            "class": self.class_,
+            "rate": self.rate,
+            "from": iso(self.start, zone),
+            "to": iso(self.end, zone),
+            "clipped": self.clipped,
+            "profile": self.profile,
+            "cameras": self.cameras,
+            **{name: None if self.instant else time / 1000 for name, time in seconds.items()},
+            "ratio": _float(self.ratio),
+            "raw_ratio": _float(self.raw_ratio),
+            "coverage": _float(self.coverage),
+            "target": _float(self.target),
+            "verdict": self.verdict,
+            "gap_cameras": self.gap_cameras,
+        }
+
+
+def _ratio(part: int, whole: int) -> Fraction | None:
+    return Fraction(part, whole) if whole else None
+
+
+def _float(ratio: Fraction | None) -> float | None:
+    return None if ratio is None else float(ratio)
+
+
+def percent(good: int, assessed: int) -> str:
+    """`97.99 %`, cut off and never rounded up: what falls short of a target must not look as if it reached it."""
+    if not assessed:
+        return "–"
+    hundredths = good * 10_000 // assessed
+    return f"{hundredths // 100}.{hundredths % 100:02d} %"
+
+
+def tabulate(
+    pool: Pool, tally: Tally, start: Moment, end: Moment, *, clipped: bool = False, region: str = ""
+) -> list[Row]:
+    """Rows of [start, end), by region from the root down, then class `all` first; none where nothing was booked.
+    `region` is shown on rows that are not by region."""
+    table: list[Row] = []
+    for column in pool.columns:
+        cameras = pool.cameras(tally.members, column.profile)
+        for (key, class_), sums in pool.sums(tally.amounts, column).items():
+            name, level = _named(pool, key)
+            good, bad, undiagnosed, unknown, exempt, out_of_service, raw_good, raw_assessed = sums
+            table.append(
+                Row(
+                    by=pool.by,
+                    key=key,
+                    region=key if pool.by == "region" else region,
+                    name=name,
+                    level=level,
+                    class_=class_,
+                    rate=column.rate,
+                    profile=column.profile.name,
+                    start=start,
+                    end=end,
+                    clipped=clipped,
+                    cameras=cameras[key, class_],
+                    good=good,
+                    bad=bad,
+                    undiagnosed=undiagnosed,
+                    unknown=unknown,
+                    exempt=exempt,
+                    out_of_service=out_of_service,
+                    raw_good=raw_good,
+                    raw_assessed=raw_assessed,
+                    target=column.profile.targets.get((column.rate, class_)),
+                )
+            )
+    paths = pool.terms.inventory.paths if pool.by == "region" else {}
+    table.sort(key=lambda row: (paths.get(row.key, row.key), "" if row.class_ == "all" else row.class_))
+    return table
+
+
+def _named(pool: Pool, key: str) -> tuple[str, str]:
+    """(name, level) of a row's key; what is no longer in the inventory is called by its key."""
+    inventory = pool.terms.inventory
+    if pool.by == "region" and (region := inventory.regions.get(key)):
+        return region.name, region.level
+    if pool.by == "camera" and (camera := inventory.cameras.get(key)):
+        return camera.name, ""
+    if pool.by == "maintainer" and (maintainer := inventory.maintainers.get(key)):
+        return maintainer.name, ""
+    return key, ""
+
+
+def rows(
+    histories: Iterable[CameraHistory], watch: Watch, terms: Terms, *, by: str = "region", region: str = ""
+) -> Iterator[Row]:
+    """Rows of the watch's period, up to the last heartbeat, from one pass over `histories` in any order.
+
+    By camera, each camera's rows come as soon as it is read; else all at the end: what is kept until then grows
+    with the groups of cameras, not with cameras or flips.
+    """
+    pool = Pool(terms, by, region)
+    clipped = watch.until < watch.end
+    tally = Tally()
+    for history in histories:
+        found = [*pieces(history, watch, watch.start, watch.until)]
+        tally.add(_booked(found, history.camera, pool))
+        if by == "camera" and found:
+            last = found[-1].placement.region
+            yield from tabulate(pool, tally, watch.start, watch.until, clipped=clipped, region=last)
+            tally = Tally()
+    yield from tabulate(pool, tally, watch.start, watch.until, clipped=clipped, region=region)
+
+
+def _booked(found: Iterable[Piece], camera: str, pool: Pool) -> Iterator[tuple[Group, Situation, int]]:
+    placement: Placement | None = None
+    group: Group | None = None
+    for piece in found:
+        if piece.placement is not placement:
+            placement = piece.placement
+            group = pool.group(camera, placement)
+        if group is not None:
+            yield group, piece.situation, piece.end - piece.start
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a camera's ledger: what [start, end) counts as, and why. States are `unknown` where healthd
+    did not see or the camera was not in service."""
+
+    start: Moment
+    end: Moment
+    bucket: Bucket
+    online: State
+    picture: State
+    faults: tuple[str, ...]
+    why: str
+
+    def as_json(self, zone: ZoneInfo) -> dict[str, Any]:
+        """The line by public names; times as ISO-8601 in `zone`."""
+        return {
+            "from": iso(self.start, zone),
+            "to": iso(self.end, zone),
+            "seconds": (self.end - self.start) / 1000,
+            "bucket": self.bucket.name.lower(),
+            "online": str(self.online),
+            "picture": str(self.picture),
+            "faults": [*self.faults],
+            "why": self.why,
+        }
+
+
+def explain(history: CameraHistory, watch: Watch, rate: str, profile: Profile) -> list[Entry]:
+    """The ledger behind one camera's row: the watch's period up to the last heartbeat, in order."""
+    ledger: list[Entry] = []
+    for start, end, _, situation in pieces(history, watch, watch.start, watch.until):
+        bucket, why = judge(situation, rate, profile)
+        entry = Entry(start, end, bucket, situation.online, situation.picture, situation.faults, why)
+        if ledger and replace(ledger[-1], start=start, end=end) == entry:
+            entry = replace(entry, start=ledger.pop().start)
+        ledger.append(entry)
+    return ledger
