@@ -82,8 +82,8 @@ class FakeCamera:
             task.add_done_callback(tasks.discard)
             try:
                 await self._talk(reader, writer)
-            except (ConnectionError, asyncio.IncompleteReadError):
-                pass
+            except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                pass  # gone, or the camera is switched off
             finally:
                 writer.close()
 
@@ -161,7 +161,9 @@ class FakeCamera:
         return given["response"] == make(f"{one}:{middle}:{two}".encode()).hexdigest()
 
     def _token_is_good(self, body: bytes) -> bool:
-        found = [re.search(rb"<w:%s[^>]*>([^<]*)<" % name, body) for name in (b"Username", b"Password", b"Nonce")]
+        found = [
+            re.search(rb"<w:%s(?: [^>]*)?>([^<]*)<" % name, body) for name in (b"Username", b"Password", b"Nonce")
+        ]
         created = re.search(rb"<u:Created[^>]*>([^<]*)<", body)
         if None in found or created is None:
             return False

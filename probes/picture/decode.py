@@ -59,7 +59,7 @@ def _jpeg(data: bytes) -> Picture | Damage:
 
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data, strict=False)
-    except ValueError as error:
+    except (ValueError, KeyError) as error:  # KeyError: a chroma subsampling that the decoder has no name for
         return Damage(f"unreadable header: {error}")
     scans = data.count(b"\xff\xda")  # in coded data 0xff is always followed by 0 or a marker
     if width * height > MAX_PIXELS or width * height * scans > MAX_SCANNED_PIXELS:
