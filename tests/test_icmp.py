@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import shutil
 import socket
 import struct
@@ -23,7 +24,7 @@ import pytest
 from probes.icmp import DROP_REASONS, EchoEngine, Ending, Packet
 
 ROOT = Path(__file__).parent.parent
-DEAD = "127.66.0.0/16"  # `dead` drops what is sent there
+DEAD = "127.251.0.0/16"  # `dead` drops what is sent there
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: raw sockets, packet forging")
 
 
@@ -61,12 +62,12 @@ def dead() -> Iterator[list[str]]:
         chain input {{
             type filter hook input priority 0;
             ip daddr {DEAD} icmp type echo-request drop
-            ip daddr 127.67.0.0/16 icmp type echo-request reject with icmp type host-unreachable
+            ip daddr 127.252.0.0/16 icmp type echo-request reject with icmp type host-unreachable
         }}
     }}"""
     subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
     try:
-        yield [f"127.66.{number >> 8}.{number & 255}" for number in range(1, 2001)]
+        yield [f"127.251.{number >> 8}.{number & 255}" for number in range(1, 2001)]
     finally:
         subprocess.run(["nft", "delete", "table", "ip", table], check=True)
 
@@ -244,12 +245,12 @@ def stand_still(seconds: float) -> None:
 @root_only
 async def test_blocked_loop_is_no_outage(new_engine: NewEngine, dead: list[str]) -> None:
     """Answers that came in time count, with their true round trip, though the loop slept past the deadline."""
-    engine = new_engine(0.2)
+    engine = new_engine(0.5)
     with Forger(lambda asked, request: [(asked, reply(request))], delay=0.1):
-        stand_still(0.3)
+        stand_still(0.7)
         answers = await ask(engine, dead[:300])
     assert endings(answers) == {Ending.ANSWERED: 300}
-    assert all(0.1 <= packet.rtt_seconds < 0.18 for (packet,) in answers)
+    assert all(0.1 <= packet.rtt_seconds < 0.4 for (packet,) in answers)
     assert engine.dropped == dict.fromkeys(DROP_REASONS, 0)
 
 
@@ -325,7 +326,7 @@ async def test_garbage_is_harmless(new_engine: NewEngine, dead: list[str]) -> No
 async def test_router_says_unreachable(new_engine: NewEngine, dead: list[str]) -> None:
     """An ICMP error about our own packet decides at once, and says who sent it."""
     engine = new_engine(10.0)
-    ((packet,),) = await ask(engine, ["127.67.0.1"])
+    ((packet,),) = await ask(engine, ["127.252.0.1"])
     assert packet.ending is Ending.UNREACHABLE
     assert "ICMP type 3, code 1" in packet.detail
 
@@ -378,7 +379,7 @@ async def test_wall_clock_may_be_set(
             )
             answers = await ask(engine, dead[:50])
             assert endings(answers) == {Ending.ANSWERED: 50}
-            assert all(0 <= packet.rtt_seconds < 0.3 for (packet,) in answers)
+            assert all(0 <= packet.rtt_seconds <= 0.5 for (packet,) in answers)
 
 
 @root_only
@@ -425,9 +426,9 @@ async def test_idle_engine_sleeps(new_engine: NewEngine) -> None:
     engine = new_engine(5.0)
     await ask(engine, live(50))
     await asyncio.sleep(0.05)
-    began = time.process_time()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
     await asyncio.sleep(0.5)
-    assert time.process_time() - began < 0.005
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before < 10  # 25 ticks would each have waited
 
 
 def test_datagram_sockets_without_privilege() -> None:
@@ -447,6 +448,22 @@ def test_datagram_sockets_without_privilege() -> None:
     assert lines[0] == "no raw socket"
     assert [line.strip() for line in lines[1:4]] == ["ANSWERED ANSWERED ANSWERED"] * 3
     assert {line.strip() for line in lines[4:]} == {"ANSWERED"}
+
+
+def test_router_says_unreachable_in_ipv6() -> None:
+    """ICMPv6 errors about our own packets decide too."""
+    if shutil.which("nft") is None:
+        pytest.skip("needs nft to refuse an address")
+    lines = in_namespace(
+        """
+        import subprocess
+        refuse = "icmpv6 type echo-request reject with icmpv6 type addr-unreachable"
+        chain = "type filter hook input priority 0; " + refuse
+        subprocess.run(["nft", f"table ip6 t {{ chain c {{ {chain}\\n }} }}"], check=True)
+        """,
+        "asyncio.run(ask('::1', '::1'))",
+    )
+    assert lines == ["UNREACHABLE ::1 says unreachable (ICMP type 1, code 3)"] * 2
 
 
 def test_no_privilege_at_all() -> None:
