@@ -1,0 +1,139 @@
+"""What must survive: flips, heartbeats, where every camera stood, what was learnt of it. SQLite, one writer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from healthd.model import Moment
+from healthd.store.connect import reading_engine, writing_engine
+from healthd.store.copies import Manifest, backup, restore
+from healthd.store.errors import StoreError, explained
+from healthd.store.files import Lock, path_of
+from healthd.store.migrations import STEPS, Step, Steps, check, upgrade, version_of
+from healthd.store.read import Reader, Standing
+from healthd.store.write import Batch, Bundle, known_keys, prune_flips, prune_heartbeats, write
+from healthd.store.writer import Writer
+
+__all__ = [
+    "Batch",
+    "Manifest",
+    "Standing",
+    "Step",
+    "Store",
+    "StoreError",
+    "Writer",
+    "backup",
+    "restore",
+]
+
+_PRUNED_AT_ONCE = 1000  # cameras a transaction: a flip never waits long behind the clean-up
+
+
+class Store(Reader):
+    """One store, open. Opened as writer it holds the lock that keeps a second healthd away."""
+
+    def __init__(self, path: Path, reading: Engine, writing: Engine | None, lock: Lock | None) -> None:
+        super().__init__(path, reading)
+        self._writing_engine = writing
+        self._lock = lock
+        self._turn = threading.Lock()  # writes and clean-up come from different threads
+        self._keys: dict[str, int] = {}
+
+    @classmethod
+    def open(cls, url: str, *, writer: bool, steps: Steps = STEPS) -> Store:
+        """Open `sqlite:///FILE`. A writer creates the file or brings it to this program's version, after a copy.
+
+        Raises StoreError: locked by another healthd, read-only, not a database, not a store, newer than the
+        program; for a reader also absent or older.
+        """
+        path = path_of(url)
+        return _open_writer(path, steps) if writer else _open_reader(path, steps)
+
+    def close(self) -> None:
+        """Close every connection and give up the lock; harmless twice."""
+        super().close()
+        if self._writing_engine is not None:
+            self._writing_engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
+
+    def write(self, batch: Batch) -> None:
+        """Store one batch in one transaction; on the disk when this returns. Raises StoreError: nothing is."""
+        bundle = Bundle()
+        bundle.add(batch)
+        self.write_bundle(bundle)
+
+    def write_bundle(self, bundle: Bundle) -> None:
+        """The same for several batches in one transaction."""
+        with self._writing() as connection:
+            keys = self._keys or known_keys(connection)
+            fresh = write(connection, bundle, keys)
+            connection.commit()
+            self._keys = keys
+            self._keys.update(fresh)  # only now: after a failure the same keys are given again
+
+    def prune(self, before: Moment) -> int:
+        """Forget flips and runs before `before`, by pieces; returns how many flips went.
+
+        Each camera and axis keeps its last flip before the cutoff, so nothing after it changes. Placements,
+        regions and cameras stay. The file does not shrink: the room is used again.
+        """
+        with self._writing() as connection:
+            prune_heartbeats(connection, before)
+            last = max(known_keys(connection).values(), default=0)
+            connection.commit()
+        gone = 0
+        for first in range(1, last + 1, _PRUNED_AT_ONCE):
+            with self._writing() as connection:
+                gone += prune_flips(connection, before, first, first + _PRUNED_AT_ONCE - 1)
+                connection.commit()
+        return gone
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        if self._writing_engine is None:
+            raise RuntimeError("this store was opened for reading")
+        with self._turn, explained(self.path):
+            try:
+                with self._writing_engine.connect() as connection:
+                    yield connection
+            except BaseException:
+                # A connection that met a full disk or a lock may hold on to either: the next write gets a new one.
+                self._writing_engine.dispose()
+                raise
+
+
+def _open_writer(path: Path, steps: Steps) -> Store:
+    lock = Lock(path)
+    try:
+        with explained(path):
+            writing = writing_engine(path)
+    except StoreError:
+        lock.release()
+        raise
+    store = Store(path, reading_engine(path), writing, lock)
+    try:
+        with explained(path):
+            upgrade(writing, path, steps)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _open_reader(path: Path, steps: Steps) -> Store:
+    if not path.exists():
+        raise StoreError(f"{path}: there is no store yet: start `healthd run` first, or correct store.url")
+    reading = reading_engine(path)
+    try:
+        with explained(path), reading.connect() as connection:
+            check(version_of(connection, path), path, steps)
+    except BaseException:
+        reading.dispose()
+        raise
+    return Store(path, reading, None, None)

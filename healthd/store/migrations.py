@@ -1,0 +1,87 @@
+"""Schema versions: a fresh store is made at the newest, an older one is brought there step by step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from sqlalchemy import Connection, Engine, func, inspect, select
+
+from healthd.store import schema
+from healthd.store.errors import StoreError
+from healthd.store.files import beside, copy_database
+
+log = logging.getLogger("healthd.store")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Brings the store to the next version inside one transaction. `name`: what it does, for the log."""
+
+    name: str
+    apply: Callable[[Connection], None]
+
+
+Steps: TypeAlias = Sequence[Step]
+
+STEPS: Steps = ()
+"""Step n (from 0) leads from version n + 1 to n + 2. Only ever append."""
+
+
+def newest(steps: Steps) -> int:
+    """The version that a program with these steps works with."""
+    return 1 + len(steps)
+
+
+def version_of(connection: Connection, path: Path) -> int:
+    """The store's version; 0 where the file is empty. Raises StoreError for a database that is not a store."""
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        return 0
+    if schema.versions.name not in tables:
+        raise StoreError(f"{path}: a SQLite database, but not healthd's: name another file in store.url")
+    return connection.execute(select(func.max(schema.versions.c.version))).scalar() or 0
+
+
+def check(version: int, path: Path, steps: Steps) -> None:
+    """Raise StoreError unless this program can read a store of `version`."""
+    if version > newest(steps):
+        raise StoreError(
+            f"{path}: schema version {version} is newer than this program's {newest(steps)}: "
+            f"install the healthd that wrote it, or restore the copy {path.name}.vN.bak made before the upgrade"
+        )
+    if version < newest(steps):
+        raise StoreError(
+            f"{path}: schema version {version} is older than this program's {newest(steps)}: "
+            "start `healthd run` once, it copies and upgrades the store"
+        )
+
+
+def upgrade(engine: Engine, path: Path, steps: Steps) -> None:
+    """Create or upgrade the store; raises StoreError where it is newer. Before the first step a copy is made."""
+    with engine.connect() as connection:
+        version = version_of(connection, path)
+        if version == 0:
+            _create(connection, newest(steps))
+            return
+    if version > newest(steps):
+        check(version, path, steps)
+    for number in range(version, newest(steps)):
+        if number == version:
+            copy = beside(path, f".v{version}.bak")
+            copy_database(path, copy)
+            log.info("store copied before its upgrade: copy=%s", copy)
+        step = steps[number - 1]
+        with engine.begin() as connection:
+            step.apply(connection)
+            connection.execute(schema.versions.insert(), {"version": number + 1})
+        log.info("store upgraded: version=%d step=%r", number + 1, step.name)
+
+
+def _create(connection: Connection, version: int) -> None:
+    schema.metadata.create_all(connection)
+    connection.execute(schema.versions.insert(), {"version": version})
+    connection.commit()

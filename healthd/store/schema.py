@@ -1,0 +1,180 @@
+"""The tables, and how states, evidence and memories look in them.
+
+A change here needs a step in `migrations.STEPS`; a test compares a migrated store with a fresh one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+from healthd.model import Axis, State
+from probes.base import Memory
+
+AXES = (Axis.ONLINE, Axis.PICTURE)
+STATES = (State.ONLINE, State.OFFLINE, State.GOOD, State.FAULTY, State.NO_PICTURE, State.UNKNOWN)
+"""A stored axis or state is the place in its tuple: never reorder them, only append."""
+
+AXIS_CODES = {axis: code for code, axis in enumerate(AXES)}
+STATE_CODES = {state: code for code, state in enumerate(STATES)}
+
+metadata = MetaData()
+
+versions = Table(
+    "schema_versions",
+    metadata,
+    Column("version", Integer, primary_key=True),
+)
+
+cameras = Table(
+    # Every camera that was ever known: a small number stands for the id in the big tables.
+    "cameras",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("first_reached", BigInteger),  # Moment of the first reach that was answered
+    Column("reboots", Integer, nullable=False, server_default="0"),
+)
+
+flips = Table(
+    # Rows stand in the order they were decided, evidence and all: a storm appends, it does not scatter.
+    "flips",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("camera", Integer, ForeignKey("cameras.key"), nullable=False),
+    Column("axis", SmallInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("was", SmallInteger, nullable=False),
+    Column("decided", BigInteger, nullable=False),
+    Column("faults", Text, nullable=False),  # comma between them
+    Column("reason", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    # Histories are read from this index alone. Unique: writing a flip twice changes nothing.
+    Index("flips_of_camera", "camera", "axis", "at", "state", "was", "faults", unique=True),
+)
+
+heartbeats = Table(
+    # healthd ran and saw from start to end. One row a run; its end moves.
+    "heartbeats",
+    metadata,
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("end", BigInteger, nullable=False),
+)
+
+placements = Table(
+    # Where a camera's seconds are booked from `at` on. region NULL: gone from the inventory.
+    "placements",
+    metadata,
+    Column("camera", Integer, ForeignKey("cameras.key"), primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("recorded", BigInteger, primary_key=True),  # when it was written down: shows back-dating
+    Column("region", Text),
+    Column("class", Text),
+    Column("unit", Text),
+    Column("maintainer", Text),
+    Column("lifecycle", Text),
+    Column("upstream", Text),
+    Column("service_hours", Text),
+    Column("picture", Boolean),
+    Column("author", Text, nullable=False),
+    Index("placements_by_region", "region", "camera"),
+    sqlite_with_rowid=False,
+)
+
+regions = Table(
+    # Every region that was ever known: old periods are booked on regions that have gone since.
+    "regions",
+    metadata,
+    Column("code", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("parent", Text, nullable=False),
+    Column("seen", BigInteger, nullable=False),  # Moment of the last inventory that had it
+    sqlite_with_rowid=False,
+)
+
+memories = Table(
+    "memories",
+    metadata,
+    Column("camera", Integer, ForeignKey("cameras.key"), primary_key=True),
+    Column("fields", Text, nullable=False),  # JSON
+)
+
+PLACEMENT_COLUMNS = ("region", "class", "unit", "maintainer", "lifecycle", "upstream", "service_hours", "picture")
+"""In the order of `model.Placement`'s fields."""
+
+
+def encode_evidence(evidence: Sequence[Mapping[str, object]]) -> str:
+    """Compact JSON; no evidence: the empty text.
+
+    `all`: what the results share, once. `columns`: key -> one value a result. Where the results don't have the
+    same keys, `each` instead: one object a result.
+    """
+    if not evidence:
+        return ""
+    if any(row.keys() != evidence[0].keys() for row in evidence[1:]):
+        return _compact({"each": [*evidence]})
+    columns = {key: [row[key] for row in evidence] for key in evidence[0]}
+    shared = {key: values[0] for key, values in columns.items() if all(value == values[0] for value in values)}
+    rest = {key: values for key, values in columns.items() if key not in shared}
+    return _compact({"all": shared, "columns": rest} if rest else {"each": [*evidence]})
+
+
+def decode_evidence(text: str) -> tuple[Mapping[str, object], ...]:
+    """The results again; raises ValueError, KeyError or TypeError where the text was not written by healthd."""
+    if not text:
+        return ()
+    document = json.loads(text)
+    if "each" in document:
+        return tuple(document["each"])
+    shared, columns = document["all"], document["columns"]
+    rows = zip(*columns.values(), strict=True)
+    return tuple({**shared, **dict(zip(columns, row, strict=True))} for row in rows)
+
+
+def encode_memory(memory: Memory) -> str:
+    """JSON of the fields that are not at their default."""
+    blank = Memory()
+    values = {field.name: getattr(memory, field.name) for field in fields(Memory)}
+    known = {name: value for name, value in values.items() if value != getattr(blank, name)}
+    if memory.snmp_engine is not None:
+        known["snmp_engine"] = memory.snmp_engine.hex()
+    return _compact(known)
+
+
+def decode_memory(text: str) -> Memory:
+    """The memory again, without fields that this version does not know; raises ValueError or TypeError."""
+    names = {field.name for field in fields(Memory)}
+    known: dict[str, Any] = {name: value for name, value in dict(json.loads(text)).items() if name in names}
+    if "snmp_engine" in known:
+        known["snmp_engine"] = bytes.fromhex(known["snmp_engine"])
+    return Memory(**known)
+
+
+@lru_cache(maxsize=4096)
+def decode_faults(text: str) -> tuple[str, ...]:
+    """The fault set of a flip."""
+    return tuple(text.split(",")) if text else ()
+
+
+def _compact(document: object) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

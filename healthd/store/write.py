@@ -1,0 +1,211 @@
+"""What is written in one transaction, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, exists, func, select, tuple_, update
+from sqlalchemy.dialects.sqlite import insert
+
+from healthd.model import Change, Flip, Moment, Placement, Region
+from healthd.store import schema
+from probes.base import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What belongs together: all of it is stored, or nothing. Empty fields change nothing.
+
+    `heartbeat`: (start of this run, end): healthd ran and saw from start to end. The same start moves that row's
+    end on; another start begins a new row. `regions`: the whole tree of the inventory just loaded. `recorded`:
+    when changes and regions were written down. `reached`: first answers; an earlier one in the store stays.
+    `reboots`: the new total of each camera that rebooted.
+    """
+
+    flips: Sequence[Flip] = ()
+    heartbeat: tuple[Moment, Moment] | None = None
+    changes: Sequence[Change] = ()
+    memories: Mapping[str, Memory] = field(default_factory=dict)
+    reached: Mapping[str, Moment] = field(default_factory=dict)
+    reboots: Mapping[str, int] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    regions: Sequence[Region] = ()
+    recorded: Moment = 0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a caller broke a promise that later reading relies on."""
+        if (self.changes or self.regions) and not self.recorded:
+            raise ValueError("a batch with changes or regions needs `recorded`")
+        if self.heartbeat is None:
+            return
+        start, end = self.heartbeat
+        if start > end:
+            raise ValueError(f"heartbeat ends before it starts: {self.heartbeat}")
+        late = next((flip for flip in self.flips if flip.at > end), None)
+        if late is not None:
+            raise ValueError(f"{late.camera} flips at {late.at}, after the heartbeat's end {end}")
+
+
+class Bundle:
+    """Batches on their way into one transaction, in order. Mutable: while the disk is full it takes up what comes,
+    and only flips and changes make it grow."""
+
+    def __init__(self) -> None:
+        self.flips: list[Flip] = []
+        self.heartbeats: dict[Moment, Moment] = {}
+        self.changes: list[tuple[Change, Moment]] = []
+        self.memories: dict[str, Memory] = {}
+        self.reached: dict[str, Moment] = {}
+        self.reboots: dict[str, int] = {}
+        self.names: dict[str, str] = {}
+        self.regions: dict[str, tuple[Region, Moment]] = {}
+
+    def add(self, batch: Batch) -> None:
+        """Append one batch."""
+        self.flips.extend(batch.flips)
+        if batch.heartbeat is not None:
+            start, end = batch.heartbeat
+            self.heartbeats[start] = max(end, self.heartbeats.get(start, end))
+        self.changes.extend((change, batch.recorded) for change in batch.changes)
+        self.memories.update(batch.memories)
+        for camera, at in batch.reached.items():
+            self.reached.setdefault(camera, at)
+        self.reboots.update(batch.reboots)
+        self.names.update(batch.names)
+        self.regions.update((region.code, (region, batch.recorded)) for region in batch.regions)
+
+    def cameras(self) -> Iterable[str]:
+        """Every camera id in it, some more than once."""
+        yield from (flip.camera for flip in self.flips)
+        yield from (change.camera for change, _ in self.changes)
+        for named in (self.memories, self.reached, self.reboots, self.names):
+            yield from named
+
+
+_CAMERAS, _FLIPS, _BEATS = schema.cameras, schema.flips, schema.heartbeats
+
+_INSERT_FLIP = insert(_FLIPS).on_conflict_do_nothing()
+_INSERT_BEAT = insert(_BEATS)
+_MOVE_BEAT = _INSERT_BEAT.on_conflict_do_update(
+    index_elements=["start"], set_={"end": func.max(_BEATS.c.end, _INSERT_BEAT.excluded.end)}
+)
+_REPLACE_PLACEMENT = insert(schema.placements).prefix_with("OR REPLACE")
+_REPLACE_REGION = insert(schema.regions).prefix_with("OR REPLACE")
+_REPLACE_MEMORY = insert(schema.memories).prefix_with("OR REPLACE")
+_SET_REACHED = (
+    update(_CAMERAS)
+    .where(_CAMERAS.c.key == bindparam("b_key"), _CAMERAS.c.first_reached.is_(None))
+    .values(first_reached=bindparam("b_value"))
+)
+_SET_REBOOTS = update(_CAMERAS).where(_CAMERAS.c.key == bindparam("b_key")).values(reboots=bindparam("b_value"))
+_SET_NAME = update(_CAMERAS).where(_CAMERAS.c.key == bindparam("b_key")).values(name=bindparam("b_value"))
+
+
+def known_keys(connection: Connection) -> dict[str, int]:
+    """id -> key of every camera in the store."""
+    return dict(connection.execute(select(_CAMERAS.c.id, _CAMERAS.c.key)).all())
+
+
+def write(connection: Connection, bundle: Bundle, keys: Mapping[str, int]) -> dict[str, int]:
+    """Write everything; returns the keys of cameras that were new. The caller commits."""
+    fresh = _new_keys(bundle, keys)
+    _many(connection, insert(_CAMERAS), [{"id": camera, "key": key} for camera, key in fresh.items()])
+    key = {**keys, **fresh}.__getitem__ if fresh else keys.__getitem__
+    _many(connection, _INSERT_FLIP, [_flip_row(flip, key(flip.camera)) for flip in bundle.flips])
+    _many(connection, _MOVE_BEAT, [{"start": start, "end": end} for start, end in bundle.heartbeats.items()])
+    rows = [_placement_row(change, recorded, key(change.camera)) for change, recorded in bundle.changes]
+    _many(connection, _REPLACE_PLACEMENT, rows)
+    rows = [_region_row(region, seen) for region, seen in bundle.regions.values()]
+    _many(connection, _REPLACE_REGION, rows)
+    rows = [{"camera": key(camera), "fields": schema.encode_memory(m)} for camera, m in bundle.memories.items()]
+    _many(connection, _REPLACE_MEMORY, rows)
+    for statement, values in (
+        (_SET_REACHED, bundle.reached),
+        (_SET_REBOOTS, bundle.reboots),
+        (_SET_NAME, bundle.names),
+    ):
+        _many(
+            connection, statement, [{"b_key": key(camera), "b_value": value} for camera, value in values.items()]
+        )
+    return fresh
+
+
+def _new_keys(bundle: Bundle, keys: Mapping[str, int]) -> dict[str, int]:
+    unknown = dict.fromkeys(camera for camera in bundle.cameras() if camera not in keys)
+    if not unknown:
+        return {}
+    highest = max(keys.values(), default=0)
+    return {camera: highest + place for place, camera in enumerate(unknown, 1)}
+
+
+def _many(connection: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(statement, rows)
+
+
+def _flip_row(flip: Flip, key: int) -> dict[str, Any]:
+    return {
+        "camera": key,
+        "axis": schema.AXIS_CODES[flip.axis],
+        "at": flip.at,
+        "state": schema.STATE_CODES[flip.state],
+        "was": schema.STATE_CODES[flip.was],
+        "decided": flip.decided,
+        "faults": ",".join(flip.faults),
+        "reason": flip.reason,
+        "evidence": schema.encode_evidence(flip.evidence),
+    }
+
+
+def _placement_row(change: Change, recorded: Moment, key: int) -> dict[str, Any]:
+    values = _placement_values(change.placement)
+    row = dict(zip(schema.PLACEMENT_COLUMNS, values, strict=True))
+    return {"camera": key, "at": change.at, "recorded": recorded, "author": change.author, **row}
+
+
+def _placement_values(placement: Placement | None) -> tuple[Any, ...]:
+    if placement is None:
+        return (None,) * len(schema.PLACEMENT_COLUMNS)
+    return (
+        placement.region,
+        placement.class_,
+        placement.unit,
+        placement.maintainer,
+        str(placement.lifecycle),
+        placement.upstream,
+        placement.service_hours,
+        placement.picture,
+    )
+
+
+def _region_row(region: Region, seen: Moment) -> dict[str, Any]:
+    return {
+        "code": region.code,
+        "name": region.name,
+        "level": region.level,
+        "parent": region.parent,
+        "seen": seen,
+    }
+
+
+def prune_flips(connection: Connection, before: Moment, first: int, last: int) -> int:
+    """Delete flips before `before` of cameras with keys first..last, but for the last one of each camera and axis:
+    it says how the camera stood when what is kept begins. Returns how many went."""
+    later = _FLIPS.alias()
+    follows = exists().where(
+        later.c.camera == _FLIPS.c.camera,
+        later.c.axis == _FLIPS.c.axis,
+        later.c.at >= _FLIPS.c.at,
+        later.c.at < before,
+        tuple_(later.c.at, later.c.id) > tuple_(_FLIPS.c.at, _FLIPS.c.id),
+    )
+    statement = delete(_FLIPS).where(_FLIPS.c.camera.between(first, last), _FLIPS.c.at < before, follows)
+    return connection.execute(statement).rowcount
+
+
+def prune_heartbeats(connection: Connection, before: Moment) -> None:
+    """Delete runs that ended before `before`, but for the very first: what follows it is unknown, not unborn."""
+    begun = select(func.min(_BEATS.c.start)).scalar_subquery()
+    connection.execute(delete(_BEATS).where(_BEATS.c.end < before, _BEATS.c.start > begun))
