@@ -61,7 +61,7 @@ class Wrong(ValueError):  # noqa: N818 - as above
 def brief(text: str, most: int = 200) -> str:
     """Text from a user's file, short enough for a message and on one line."""
     short = text if len(text) <= most else text[: most - 1] + "…"
-    return short if short.isprintable() else short.encode("unicode_escape").decode("ascii")
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in short)
 
 
 class Problems:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from healthd.problems import BadInput, Problem, Problems, Severity, did_you_mean, nearest
+from healthd.problems import BadInput, Problem, Problems, Severity, brief, did_you_mean, nearest
 
 
 def test_reads_as_one_line() -> None:
@@ -44,11 +44,22 @@ def test_counts_beyond_the_limit() -> None:
 
 def test_remedies_are_sought_only_for_what_is_shown() -> None:
     """A costly search for the nearest name is not made for problems that are only counted."""
-    sought = []
+    sought: list[int] = []
+
+    def remedy() -> str:
+        sought.append(1)
+        return "do so"
+
     problems = Problems(limit=2)
     for line in range(10):
-        problems.add("f", line, "k", "m", lambda: str(sought.append(1)))
+        problems.add("f", line, "k", "m", remedy)
     assert len(sought) == 2
+
+
+def test_brief() -> None:
+    """What a message repeats from a file is short, and can't move a terminal's cursor."""
+    assert brief("南通\x1b[2J\n市") == "南通\\x1b[2J\\n市"
+    assert brief("x" * 1_000_000, 5) == "xxxx…"
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_as_typed_in_chinese() -> None:
 )  # fmt: skip
 def test_refuses(text: str) -> None:
     """What is not service hours is refused with a reason, never guessed."""
-    with pytest.raises(ValueError, match="hours|day|empty"):
+    with pytest.raises(ValueError, match=r"hours|day|empty"):
         parse_service_hours(text)
 
 
