@@ -149,7 +149,8 @@ class FakeCamera:
     def _is_good(self, method: str, authorization: str) -> bool:
         if self.http_auth == "basic":
             return authorization == "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-        given = {name: a or b for name, a, b in re.findall(r'(\w+)=(?:"([^"]*)"|([^,\s]+))', authorization)}
+        fields = re.findall(r'(\w+)=(?:"([^"]*)"|([^,\s]+))', authorization)
+        given: dict[str, str] = {name: quoted or bare for name, quoted, bare in fields}
         make = hashlib.sha256 if self.http_auth == "SHA-256" else hashlib.md5
         if self.challenge_once and given["nc"] != "00000001":
             return False

@@ -56,7 +56,7 @@ def lamp() -> Pixels:
     """A night with one street lamp in it: the rest is as black as noise lets it be."""
     pixels = plain(3, 3, 3) + np.random.default_rng(4).normal(0, 1.5, (1080, 1920, 3))
     cv2.circle(pixels, (900, 500), 60, (200, 220, 230), -1)
-    return cv2.GaussianBlur(pixels, (101, 101), 30)
+    return np.asarray(cv2.GaussianBlur(pixels, (101, 101), 30), dtype=np.float64)
 
 
 def encoded(pixels: Pixels, suffix: str = ".jpg", *options: int) -> bytes:
@@ -185,7 +185,7 @@ def test_kinds_of_jpeg() -> None:
 
 def test_cmyk_is_decoded() -> None:
     """A four-colour JPEG gives pixels of the right brightness."""
-    import simplejpeg
+    import simplejpeg  # type: ignore[import-untyped] # it has no py.typed
 
     ink = np.full((64, 64, 4), 255, np.uint8)
     ink[..., 0] = 100  # inverted: less is more ink, here cyan, which takes red away
