@@ -250,7 +250,9 @@ async def test_blocked_loop_is_no_outage(new_engine: NewEngine, dead: list[str])
         stand_still(0.7)
         answers = await ask(engine, dead[:300])
     assert endings(answers) == {Ending.ANSWERED: 300}
-    assert all(0.1 <= packet.rtt_seconds < 0.4 for (packet,) in answers)
+    rtts = [packet.rtt_seconds for (packet,) in answers]
+    assert min(rtts) > 0.08  # less than the delay by no more than a preempted batch makes of it
+    assert max(rtts) < 0.4
     assert engine.dropped == dict.fromkeys(DROP_REASONS, 0)
 
 
@@ -459,7 +461,7 @@ def test_router_says_unreachable_in_ipv6() -> None:
         import subprocess
         refuse = "icmpv6 type echo-request reject with icmpv6 type addr-unreachable"
         chain = "type filter hook input priority 0; " + refuse
-        subprocess.run(["nft", f"table ip6 t {{ chain c {{ {chain}\\n }} }}"], check=True)
+        subprocess.run(["nft", f"table ip6 t {{ chain c {{ {chain}\\n }}; }}"], check=True)
         """,
         "asyncio.run(ask('::1', '::1'))",
     )
