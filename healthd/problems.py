@@ -124,7 +124,7 @@ def nearest(word: str, known: Collection[str]) -> str | None:
 
     One letter too many, too few, wrong or swapped is found by look-up, whatever the number of names."""
     word = word.strip()
-    if not word or len(word) > 64:
+    if not 1 < len(word) <= 64:  # any letter is one slip from any other
         return None
     slips = sorted({slip for slip in _one_slip(word) if slip in known})
     if slips:

@@ -241,8 +241,12 @@ def _xlsx_lines(file: str, data: bytes, problems: Problems) -> Iterator[tuple[in
                 )
                 yield 0, []
                 return
+        width = 0
         for number, row in enumerate(_quietly(_sheet_rows(data)), 1):
-            yield number, [_cell(file, number, value, problems) for value in row]
+            cells = [_cell(file, number, value, problems) for value in row]
+            width = width or len(cells)
+            # Empty cells at the end of a row are not in the file.
+            yield number, cells + [""] * (width - len(cells))
     except _NOT_XLSX as error:
         problems.add(file, None, "", f"is not an .xlsx file that can be read: {error}", "save it as CSV UTF-8")
         yield 0, []

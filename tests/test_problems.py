@@ -71,13 +71,14 @@ def test_brief() -> None:
         ("32O691", "320691"),
         ("Chongchuan", "chongchuan"),
         ("quite-else", None),
+        ("4", None),
         ("", None),
         ("9" * 1_000_000, None),
     ],
 )
 def test_nearest(word: str, meant: str | None) -> None:
     """One letter too many, too few, wrong or swapped finds the name that was meant; anything else finds none."""
-    assert nearest(word, {"320691", "chongchuan", "3201"}) == meant
+    assert nearest(word, {"320691", "chongchuan", "3201", "1", "2"}) == meant
 
 
 def test_nearest_among_many_is_quick() -> None:
