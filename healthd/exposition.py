@@ -6,7 +6,7 @@ from __future__ import annotations
 import enum
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -113,10 +113,10 @@ def histogram_lines(
     return lines
 
 
-def encode(blocks: Iterable[str]) -> bytes:
-    """UTF-8 of a page, a block at a time. Half a surrogate pair, which only broken input can bring, becomes `?`:
-    one bad name must not cost the page."""
-    return b"".join(block.encode("utf-8", "replace") for block in blocks)
+def encode(blocks: Iterable[str]) -> Iterator[bytes]:
+    """UTF-8 of a page's blocks, one at a time. Half a surrogate pair, which only broken input can bring, becomes
+    `?`: one bad name must not cost the page."""
+    return (text.encode("utf-8", "replace") for text in blocks)
 
 
 def _escape_help(text: str) -> str:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
+from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
@@ -98,16 +101,19 @@ class MetricsPage:
         cameras = self._per_camera().choose(page.cameras)
         generate = generate_openmetrics if form is Format.OPENMETRICS else generate_text
         # prometheus_client's part comes last: in OpenMetrics it closes the page with its # EOF.
-        return encode(_region_blocks(page, form)) + self._camera_blocks(cameras, form) + generate(self._own)
+        own = [generate(self._own)]
+        return b"".join(chain(encode(_region_blocks(page, form)), self._camera_blocks(cameras, form), own))
 
     def cameras(self, page: Page, form: Format, region: str) -> bytes:
         """/metrics/cameras: every camera of one region and below it, whatever `PerCamera` says."""
         top = page.inventory.paths[region]
         inside = {code for code, path in page.inventory.paths.items() if path.startswith(top)}
         views = [view for view in page.cameras if view.camera.placement.region in inside]
-        return self._camera_blocks(views, form) + (b"# EOF\n" if form is Format.OPENMETRICS else b"")
+        return b"".join(
+            chain(self._camera_blocks(views, form), [b"# EOF\n"] if form is Format.OPENMETRICS else [])
+        )
 
-    def _camera_blocks(self, views: Sequence[CameraView], form: Format) -> bytes:
+    def _camera_blocks(self, views: Sequence[CameraView], form: Format) -> Iterator[bytes]:
         self._forget_cameras(views)
         return encode(_camera_blocks([(view, self._labels_of(view.camera)) for view in views], form))
 
@@ -263,73 +269,77 @@ def _traffic_blocks(page: Page, form: Format) -> Iterator[str]:
     yield block(_LOST, form, lost)
 
 
-def _camera_blocks(views: Sequence[tuple[CameraView, str]], form: Format) -> Iterator[str]:
-    """One list at a time: at 100,000 cameras each is megabytes."""
-    unknown = State.UNKNOWN
-    name = _CAMERA_ONLINE.name
-    yield block(
-        _CAMERA_ONLINE,
-        form,
-        [
-            f"{name}{{{inner}}} {'1' if view.online is State.ONLINE else '0'}\n"
-            for view, inner in views
-            if view.online is not unknown
-        ],
-    )
-    name = _CAMERA_PICTURE.name
-    yield block(
-        _CAMERA_PICTURE,
-        form,
-        [
-            f"{name}{{{inner}}} {'1' if view.picture is State.GOOD else '0'}\n"
-            for view, inner in views
-            if view.picture is not unknown
-        ],
-    )
-    yield block(_CAMERA_SINCE, form, _since_lines(views))
-    name = _CAMERA_FAULT.name
-    yield block(
-        _CAMERA_FAULT,
-        form,
-        [f'{name}{{{inner},fault="{fault}"}} 1\n' for view, inner in views for fault in view.faults],
-    )
-    name = _CAMERA_EXEMPT.name
-    yield block(
-        _CAMERA_EXEMPT,
-        form,
-        [f"{name}{{{inner}}} {'1' if view.exempt else '0'}\n" for view, inner in views],
-    )
-    yield from _measured_blocks(views, form)
-    yield block(_CAMERA_INFO, form, [_camera_info(view, inner) for view, inner in views])
+Labelled: TypeAlias = tuple[CameraView, str]
+"""A camera with its label text, without braces."""
 
 
-def _since_lines(views: Sequence[tuple[CameraView, str]]) -> list[str]:
-    name, unknown = _CAMERA_SINCE.name, State.UNKNOWN
+def _camera_blocks(views: Sequence[Labelled], form: Format) -> Iterator[str]:
+    """A family at a time, in pieces: joining megabytes at once would keep the event loop waiting for the lock."""
+    for family, lines in _CAMERA_FAMILIES:
+        head = family.head(form)
+        for start in range(0, len(views), _PIECE):
+            text = "".join(lines(views[start : start + _PIECE]))
+            if text:
+                yield head + text
+                head = ""
+
+
+def _online_lines(views: Sequence[Labelled]) -> list[str]:
+    name, unknown, online = _CAMERA_ONLINE.name, State.UNKNOWN, State.ONLINE
     return [
-        f'{name}{{{inner},axis="online"}} {view.online_since / 1000}\n'
+        f"{name}{{{inner}}} {'1' if view.online is online else '0'}\n"
         for view, inner in views
         if view.online is not unknown
-    ] + [
-        f'{name}{{{inner},axis="picture"}} {view.picture_since / 1000}\n'
+    ]
+
+
+def _picture_lines(views: Sequence[Labelled]) -> list[str]:
+    name, unknown, good = _CAMERA_PICTURE.name, State.UNKNOWN, State.GOOD
+    return [
+        f"{name}{{{inner}}} {'1' if view.picture is good else '0'}\n"
         for view, inner in views
         if view.picture is not unknown
     ]
 
 
-def _measured_blocks(views: Sequence[tuple[CameraView, str]], form: Format) -> Iterator[str]:
-    readings: tuple[tuple[Family, Callable[[CameraView], float | None]], ...] = (
-        (_CAMERA_RTT, lambda view: view.rtt_seconds),
-        (_CAMERA_LOSS, lambda view: view.loss_ratio),
-        (_CAMERA_CLOCK, lambda view: view.clock_offset_seconds),
-        (_CAMERA_REBOOTS, lambda view: view.reboots),
-    )
-    for family, read in readings:
-        name = family.name
-        yield block(
-            family,
-            form,
-            [f"{name}{{{inner}}} {number(value)}\n" for view, inner in views if (value := read(view)) is not None],
+def _since_lines(views: Sequence[Labelled]) -> list[str]:
+    name, unknown = _CAMERA_SINCE.name, State.UNKNOWN
+    return [
+        f'{name}{{{inner},axis="{axis}"}} {since / 1000}\n'
+        for view, inner in views
+        for axis, state, since in (
+            ("online", view.online, view.online_since),
+            ("picture", view.picture, view.picture_since),
         )
+        if state is not unknown
+    ]
+
+
+def _fault_lines(views: Sequence[Labelled]) -> list[str]:
+    name = _CAMERA_FAULT.name
+    return [f'{name}{{{inner},fault="{fault}"}} 1\n' for view, inner in views for fault in view.faults]
+
+
+def _exempt_lines(views: Sequence[Labelled]) -> list[str]:
+    name = _CAMERA_EXEMPT.name
+    return [f"{name}{{{inner}}} {'1' if view.exempt else '0'}\n" for view, inner in views]
+
+
+def _reading_lines(
+    family: Family, read: Callable[[CameraView], float | None]
+) -> Callable[[Sequence[Labelled]], list[str]]:
+    name = family.name
+
+    def lines(views: Sequence[Labelled]) -> list[str]:
+        return [
+            f"{name}{{{inner}}} {number(value)}\n" for view, inner in views if (value := read(view)) is not None
+        ]
+
+    return lines
+
+
+def _info_of_cameras(views: Sequence[Labelled]) -> list[str]:
+    return [_camera_info(view, inner) for view, inner in views]
 
 
 def _camera_info(view: CameraView, inner: str) -> str:
@@ -341,3 +351,19 @@ def _camera_info(view: CameraView, inner: str) -> str:
         f'unit="{escape(placement.unit)}",maintainer="{escape(placement.maintainer)}",'
         f'upstream="{escape(placement.upstream)}"}} 1\n'
     )
+
+
+_PIECE = 1000  # cameras
+
+_CAMERA_FAMILIES: tuple[tuple[Family, Callable[[Sequence[Labelled]], list[str]]], ...] = (
+    (_CAMERA_ONLINE, _online_lines),
+    (_CAMERA_PICTURE, _picture_lines),
+    (_CAMERA_SINCE, _since_lines),
+    (_CAMERA_FAULT, _fault_lines),
+    (_CAMERA_EXEMPT, _exempt_lines),
+    (_CAMERA_RTT, _reading_lines(_CAMERA_RTT, attrgetter("rtt_seconds"))),
+    (_CAMERA_LOSS, _reading_lines(_CAMERA_LOSS, attrgetter("loss_ratio"))),
+    (_CAMERA_CLOCK, _reading_lines(_CAMERA_CLOCK, attrgetter("clock_offset_seconds"))),
+    (_CAMERA_REBOOTS, _reading_lines(_CAMERA_REBOOTS, attrgetter("reboots"))),
+    (_CAMERA_INFO, _info_of_cameras),
+)

@@ -88,7 +88,7 @@ def render_result(check: str, result: Result, took_seconds: float, form: Format)
         block(_RESULT, form, [f"probe_result_info{how} 1\n"]),
         *_values(check, result.values, form),
     ]
-    return encode([*blocks, "# EOF\n"] if form is Format.OPENMETRICS else blocks)
+    return b"".join(encode([*blocks, "# EOF\n"] if form is Format.OPENMETRICS else blocks))
 
 
 def _values(check: str, values: Mapping[str, Any], form: Format) -> Iterator[str]:

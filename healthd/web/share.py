@@ -6,18 +6,18 @@ import asyncio
 import time
 from collections.abc import Callable, Hashable
 
-_FRESH_SECONDS = 1.0  # several Prometheus servers scrape within a second: they get the same page
+_FRESH_SECONDS = 0.2  # askers of one moment get the same page; nobody gets a page that a reload outdated
 
 
 class Shared:
-    """Pages by key, each made in a thread and kept for a second."""
+    """Pages by key, each made in a thread and kept for a moment."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
         self._pages: dict[Hashable, tuple[float, asyncio.Task[bytes]]] = {}
 
     async def get(self, key: Hashable, begin: Callable[[], Callable[[], bytes]]) -> bytes:
-        """The page of this key: the one made within the last second, or being made, or a new one.
+        """The page of this key: the one made a moment ago, or being made, or a new one.
 
         `begin` runs on the event loop when it is this page's turn, and returns what makes the page in a thread.
         What either raises is raised to everybody who waits for that page; the next asking makes it anew.
