@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import aiohttp
 import pytest
@@ -294,11 +295,24 @@ async def test_nobody_there_is_refused(probe: OnvifProbe, camera: FakeCamera) ->
     assert (result.outcome, result.reason) == (Outcome.FAIL, Reason.REFUSED)
 
 
-async def test_large_answers_are_read_off_the_loop(probe: OnvifProbe, camera: FakeCamera) -> None:
-    """An NVR's thousand profiles are read right."""
+class CountingExecutor(ThreadPoolExecutor):
+    """Counts what it is given."""
+
+    given = 0
+
+    def submit(self, *args: Any, **kwargs: Any) -> Any:
+        self.given += 1
+        return super().submit(*args, **kwargs)
+
+
+async def test_large_answers_are_read_off_the_loop(camera: FakeCamera) -> None:
+    """An NVR's hundreds of profiles are read right, and in the executor, which small answers are not."""
     camera.profiles = tuple(fakecamera.Profile(f"p{i}", f"s{i // 2}", 640 + i, 480) for i in range(600))
-    result = await probe.ask(camera.target(channel=300))
-    assert result.values["resolution"] == (1239, 480)
+    with CountingExecutor(1) as executor:
+        probe = OnvifProbe(OnvifOptions(), Resources(executor, time.time))
+        result = await probe.ask(camera.target(channel=300))
+        await probe.close()
+        assert (result.values["resolution"], executor.given) == ((1239, 480), 1)
 
 
 def test_the_smallest_sufficient_profile_is_chosen() -> None:
