@@ -218,6 +218,16 @@ async def test_reload_is_a_post_from_here(site: Site, client: ClientSession) -> 
     assert site.reloads == [False]
 
 
+async def test_log_names_who_reloaded(site: Site, client: ClientSession, caplog: pytest.LogCaptureFixture) -> None:
+    """The log tells whose token reloaded, and never the token."""
+    caplog.set_level("INFO")
+    site.settings = replace(site.settings, tokens=TOKENS)
+    async with client.post("/-/reload", headers=BEARER) as response:
+        assert response.status == 200
+    assert "reload asked for token=grafana force=False problems=0" in caplog.text
+    assert TOKEN not in caplog.text
+
+
 # --- metrics -------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import math
 import re
 import time
@@ -14,8 +15,11 @@ from aiohttp import web
 
 from healthd.exposition import Family, Format, block, encode, labels, negotiate, number
 from healthd.model import Camera, Device, Inventory
+from healthd.web.auth import ADMITTED_AS
 from healthd.web.deps import DEPS, Network, Subject, WebSettings
 from probes.base import Outcome, Result
+
+log = logging.getLogger("healthd.web")
 
 _SUCCESS = Family("probe_success", "gauge", "1 if the check got what it asked for.")
 _DURATION = Family("probe_duration_seconds", "gauge", "How long the asking took.")
@@ -32,6 +36,8 @@ async def probe(request: web.Request) -> web.Response:
         configured = ", ".join(settings.checks) or "none"
         raise web.HTTPBadRequest(text=f"check={check!r}: name one of the configured checks ({configured}).\n")
     subject = find_subject(query.get("target", ""), deps.page().inventory, settings)
+    if isinstance(subject, str):
+        log.info("stranger probed token=%s address=%s check=%s", request[ADMITTED_AS], subject, check)
     began = time.perf_counter()
     result = await deps.ask(subject, check)
     took = time.perf_counter() - began

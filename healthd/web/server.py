@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 from collections.abc import Callable
 from functools import cache, partial
 from importlib import resources
@@ -11,9 +12,11 @@ from aiohttp import hdrs, web
 
 from healthd.exposition import Format, accepts_gzip, negotiate
 from healthd.web import api, pages, probe
-from healthd.web.auth import add_security_headers, guard
+from healthd.web.auth import ADMITTED_AS, add_security_headers, guard
 from healthd.web.deps import DEPS, SCRAPES, VIEWS, WebDeps
 from healthd.web.share import Shared
+
+log = logging.getLogger("healthd.web")
 
 
 def make_app(deps: WebDeps) -> web.Application:
@@ -58,7 +61,9 @@ def _said(wrong: str, fine: str) -> web.Response:
 async def reload(request: web.Request) -> web.Response:
     """Reads configuration and inventory anew: 200 when taken, 400 with every problem when not. `?force=1` takes
     an inventory that lost more cameras than the guard allows."""
-    problems = await request.app[DEPS].reload(request.query.get("force") == "1")
+    force = request.query.get("force") == "1"
+    problems = await request.app[DEPS].reload(force)
+    log.info("reload asked for token=%s force=%s problems=%d", request[ADMITTED_AS], force, len(problems))
     if problems:
         text = "Not reloaded; everything goes on as before.\n" + "".join(f"{problem}\n" for problem in problems)
         return web.Response(status=400, text=text)
