@@ -204,9 +204,15 @@ class Daemon:
         self.core.fold(answers, self.clock.now())
         if self._unasked:
             self._unasked.difference_update(answer.subject for answer in answers)
-            self.live.ready = not self._unasked
+            if not self._unasked:
+                self._in_background(self._become_ready())
         if self.core.has_flips:
             self._store()
+
+    async def _become_ready(self) -> None:
+        self._store()
+        await self._flushed()
+        self.live.ready = True
 
     def _store(self) -> None:
         outbox = self.core.take()
@@ -339,7 +345,9 @@ class Daemon:
             metrics=rendered.render,
             camera_metrics=rendered.cameras,
             healthy=lambda: "The store's writer has ended: see the log." if self.writer.failed else "",
-            ready=lambda: "" if self.live.ready else f"{len(self._unasked)} addresses were not asked yet.",
+            ready=lambda: (
+                "" if self.live.ready else f"Not ready: {len(self._unasked)} addresses were not asked yet."
+            ),
             reload=self.reload,
             ask=self._ask,
         )

@@ -249,4 +249,6 @@ def _moved(view: CameraView, axis: Axis, standing: Standing) -> CameraView:
     state, at, faults, reason = standing
     if axis is Axis.ONLINE:
         return replace(view, online=state, online_since=at, reason=reason)
-    return replace(view, picture=state, picture_since=at, faults=faults, reason=reason or view.reason)
+    if state not in (State.FAULTY, State.NO_PICTURE):
+        reason = view.reason  # why it is offline says more than that its picture is unknown then
+    return replace(view, picture=state, picture_since=at, faults=faults, reason=reason)

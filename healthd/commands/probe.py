@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from healthd.commands.common import Commands, add_json, print_json
@@ -31,7 +32,7 @@ def add_to(commands: Commands) -> None:
         "the inventory are asked with their own credential; others with none.",
     )
     parser.add_argument("target", help="an address, or the id of a camera or device (with -c)")
-    parser.add_argument("-c", "--config", metavar="FILE", help="configuration that names the inventory")
+    parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="configuration that names the inventory")
     parser.add_argument(
         "--check",
         metavar="NAMES",
@@ -133,6 +134,10 @@ def _explain(check: str, took: float, result: Result) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={_shown(inner)}" for name, inner in value.items()) or "none"
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value)) or "none"
+        plain = not any(isinstance(inner, Mapping) for inner in value)
+        texts = [_shown(inner) for inner in value]
+        return (", ".join(texts) if plain else "".join(f"\n    {text}" for text in texts)) or "none"
     return str(value)
