@@ -111,6 +111,8 @@ class Store(Reader):
 def _open_writer(path: Path, steps: Steps) -> Store:
     lock = Lock(path)
     try:
+        if path.exists():
+            _look(path)  # read-only: somebody else's database must not even be switched to WAL
         with explained(path):
             writing = writing_engine(path)
     except StoreError:
@@ -129,11 +131,15 @@ def _open_writer(path: Path, steps: Steps) -> Store:
 def _open_reader(path: Path, steps: Steps) -> Store:
     if not path.exists():
         raise StoreError(f"{path}: there is no store yet: start `healthd run` first, or correct store.url")
-    reading = reading_engine(path)
+    check(_look(path), path, steps)
+    return Store(path, reading_engine(path), None, None)
+
+
+def _look(path: Path) -> int:
+    """The version of the store that is there; raises StoreError where it is none."""
+    engine = reading_engine(path)
     try:
-        with explained(path), reading.connect() as connection:
-            check(version_of(connection, path), path, steps)
-    except BaseException:
-        reading.dispose()
-        raise
-    return Store(path, reading, None, None)
+        with explained(path), engine.connect() as connection:
+            return version_of(connection, path)
+    finally:
+        engine.dispose()

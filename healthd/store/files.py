@@ -27,7 +27,10 @@ def path_of(url: str) -> Path:
         raise StoreError(f"store.url: {parsed.get_backend_name()} is not supported yet: {remedy}")
     if not parsed.database or parsed.database == ":memory:":
         raise StoreError(f"store.url {url!r} names no file: {remedy}")
-    return Path(parsed.database)
+    path = Path(parsed.database)
+    if path.is_dir():
+        raise StoreError(f"{path}: a directory: name a file in it, such as {path / 'healthd.db'}")
+    return path
 
 
 def beside(path: Path, suffix: str) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from sqlalchemy import Connection, Engine, func, inspect, select
+from sqlalchemy import Connection, Engine, false, func, inspect, select, update
 
 from healthd.store import schema
 from healthd.store.errors import StoreError
@@ -67,6 +67,8 @@ def upgrade(engine: Engine, path: Path, steps: Steps) -> None:
         if version == 0:
             _create(connection, newest(steps))
             return
+        # Read-only? Say so now, not at the first flip. (SQLite lets even BEGIN IMMEDIATE pass.)
+        connection.execute(update(schema.versions).where(false()).values(version=version))
     if version > newest(steps):
         check(version, path, steps)
     for number in range(version, newest(steps)):
