@@ -41,7 +41,7 @@ def write_city(directory: Path, plan: Plan, login: Login, options: CityOptions) 
     )
     _write_rows(
         directory / "devices.csv",
-        ("id", "name", "kind", "region", "address", "upstream", "upstream_port", "maintainer"),
+        ("id", "name", "kind", "region", "address", "credential", "upstream", "upstream_port", "maintainer"),
         (
             (
                 device.id,
@@ -49,6 +49,7 @@ def write_city(directory: Path, plan: Plan, login: Login, options: CityOptions) 
                 device.kind,
                 device.region,
                 device.address,
+                device.credential,
                 device.upstream,
                 device.upstream_port,
                 device.maintainer,
@@ -103,7 +104,7 @@ def configuration(plan: Plan, login: Login, options: CityOptions) -> str:
 def _camera_row(camera: Camera, with_url: bool) -> Sequence[object]:
     place = camera.placement
     width, height = camera.resolution or (0, 0)
-    url = f"http://{camera.address}:{camera.onvif_port}/snapshot/{camera.channel}/sub.jpg" if with_url else ""
+    url = f"http://{camera.address}:{camera.onvif_port}/snapshot/{camera.channel}/main.jpg" if with_url else ""
     return (
         camera.id,
         camera.name,

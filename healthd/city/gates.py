@@ -12,16 +12,16 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, TypeAlias
+import time
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from healthd.city.ground import CityError, claim, open_tcp, raise_file_limit
+from healthd.city.listener import Factory, Listener
 
 TCP_LIMIT = 2000
 _TABLE = "healthd_city_"
 _FILES = 8192  # open connections at most, where the system allows as many
-
-Factory: TypeAlias = Callable[[], asyncio.Protocol]
 
 
 class Gate(Protocol):
@@ -33,13 +33,17 @@ class Gate(Protocol):
     port: int
     reach_port: int | None
 
-    async def open(self, addresses: Iterable[str], factory: Factory) -> None:
+    def open(self, addresses: Iterable[str], factory: Factory) -> None:
         """Starts to listen; raises CityError where that cannot be."""
 
-    async def switch(self, silenced: Sequence[str], restored: Sequence[str]) -> None:
-        """In force when it returns."""
+    async def switch(self, silenced: Sequence[str], restored: Sequence[str]) -> float:
+        """Returns the moment from which it was in force, in seconds since the epoch."""
 
-    async def close(self) -> None: ...
+    def shut(self) -> None:
+        """Takes no further connection."""
+
+    async def close(self) -> None:
+        """Leaves nothing behind."""
 
 
 class NftGate:
@@ -50,7 +54,7 @@ class NftGate:
     def __init__(self, nft: str, table: str) -> None:
         self._nft, self._table = nft, table
         self._web = open_tcp()
-        self._server: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self.port: int = self._web.getsockname()[1]
 
     @classmethod
@@ -73,31 +77,38 @@ class NftGate:
         gate._remove_stale()
         return gate
 
-    async def open(self, addresses: Iterable[str], factory: Factory) -> None:
+    def open(self, addresses: Iterable[str], factory: Factory) -> None:
         """One listener for all; who is no address of the city is hung up on by the answerer."""
         raise_file_limit(_FILES)
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(factory, sock=self._web, backlog=4096)
+        self._listener = Listener(self._web, factory)
 
-    async def switch(self, silenced: Sequence[str], restored: Sequence[str]) -> None:
-        """Changes all of them in one transaction; in force when it returns."""
+    async def switch(self, silenced: Sequence[str], restored: Sequence[str]) -> float:
+        """Changes all of them in one transaction."""
         lines = [
             f"{verb} element ip {self._table} silent {{ {', '.join(addresses)} }}\n"
             for verb, addresses in (("add", silenced), ("delete", restored))
             if addresses
         ]
         if not lines:
-            return
+            return time.time()
         # Off the loop: a program start takes milliseconds, and thousands of elements more.
-        error = await asyncio.to_thread(self._run, "".join(lines))
+        error, at = await asyncio.to_thread(self._run_timed, "".join(lines))
         if error:
             raise CityError(f"nft refused to change the table {self._table}: {error}")
+        return at
+
+    def shut(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        self._web.close()
 
     async def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        self._web.close()
+        self.shut()
         self._run(f"delete table ip {self._table}\n")
+
+    def _run_timed(self, script: str) -> tuple[str, float]:
+        # The clock is read here and not on the loop, which may be late.
+        return self._run(script), time.time()
 
     def _run(self, script: str) -> str:
         """Empty when done, else what nft said."""
@@ -118,7 +129,7 @@ class TcpGate:
 
     def __init__(self) -> None:
         self._factory: Factory
-        self._listeners: dict[str, asyncio.Server | None] = {}  # None: silenced
+        self._listeners: dict[str, Listener | None] = {}  # None: silenced
         # Bound and never listening: holds the port, so that a listener may come back to it at any time.
         self._reserve = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._reserve.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -126,7 +137,7 @@ class TcpGate:
         self.port: int = self._reserve.getsockname()[1]
         self.reach_port: int | None = self.port
 
-    async def open(self, addresses: Iterable[str], factory: Factory) -> None:
+    def open(self, addresses: Iterable[str], factory: Factory) -> None:
         """Starts to listen on every address; raises CityError where there are too many."""
         self._factory = factory
         wanted = [*addresses]
@@ -137,26 +148,36 @@ class TcpGate:
             )
         raise_file_limit(len(wanted) * 2 + 500)
         for address in wanted:
-            self._listeners[address] = await self._listen(address)
+            self._listeners[address] = Listener(self._bind(address), factory)
 
-    async def switch(self, silenced: Sequence[str], restored: Sequence[str]) -> None:
+    async def switch(self, silenced: Sequence[str], restored: Sequence[str]) -> float:
         """What has no listener (a switch) is silent by the answerers' own table."""
         for address in silenced:
             listener = self._listeners.get(address)
             if listener is not None:
                 listener.close()
                 self._listeners[address] = None
-        for address in restored:
-            if address in self._listeners:
-                self._listeners[address] = await self._listen(address)
+        # The kernel takes connections from here on; that the loop hears of them may come later.
+        opened = {address: self._bind(address) for address in restored if address in self._listeners}
+        at = time.time()
+        for address, sock in opened.items():
+            self._listeners[address] = Listener(sock, self._factory)
+        return at
 
-    async def close(self) -> None:
+    def shut(self) -> None:
         for listener in self._listeners.values():
             if listener is not None:
                 listener.close()
         self._listeners.clear()
+
+    async def close(self) -> None:
+        self.shut()
         self._reserve.close()
 
-    async def _listen(self, address: str) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        return await loop.create_server(self._factory, address, self.port, reuse_address=True, backlog=128)
+    def _bind(self, address: str) -> socket.socket:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((address, self.port))
+        sock.listen(128)
+        sock.setblocking(False)
+        return sock

@@ -50,7 +50,7 @@ def draw(view: View) -> bytes:
         if view.quirk is Kind.DARK:
             frame = cv2.convertScaleAbs(frame, alpha=0.07)  # type: ignore[assignment]
         elif view.quirk is Kind.BRIGHT:
-            frame = cv2.convertScaleAbs(frame, alpha=0.12, beta=238)  # type: ignore[assignment]
+            frame = cv2.convertScaleAbs(frame, alpha=0.12, beta=244)  # type: ignore[assignment]
         _noise(frame, view)
         _overlay(frame, view)
     jpeg = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 60.0
 _SWEEP_SECONDS = 10.0
+_MOST_PER_HOUR = 1_000_000  # more than that and the plan alone would keep the loop busy
 
 
 async def run_city(options: CityOptions, stop: asyncio.Event) -> None:
@@ -40,6 +41,7 @@ async def serving(options: CityOptions) -> AsyncIterator[City]:
 
     Leaves no socket, lock or nftables table behind. Raises CityError where it cannot be built.
     """
+    _check(options)
     async with contextlib.AsyncExitStack() as stack:
         ground = Ground()
         stack.callback(ground.close)
@@ -53,12 +55,15 @@ async def serving(options: CityOptions) -> AsyncIterator[City]:
         stack.callback(executor.shutdown, cancel_futures=True)
         answers = Answers(plan, manners, login, options.pictures, executor)
         connections: set[Connection] = set()
-        stack.callback(_hang_up, connections)
-        await gate.open(plan.channels_at, lambda: Connection(answers.http, connections))
+        stack.push_async_callback(_hang_up, gate, connections)
+        gate.open(plan.channels_at, lambda: Connection(answers.http, connections))
         agent = SnmpAgent(udp, login.community, answers.system)
         stack.callback(agent.close)
-        write_city(options.dir, plan, login, options)
-        city = City(options, plan, manners, gate, connections)
+        try:
+            write_city(options.dir, plan, login, options)
+            city = City(options, plan, manners, gate, connections)
+        except OSError as error:
+            raise CityError(f"{error.filename or options.dir}: {error.strerror}: choose another --dir") from error
         stack.callback(city.close)
         await city.begin()
         log.info(
@@ -127,8 +132,7 @@ class City:
         silent = self._manners.silent
         silent.difference_update(changes.restored)
         silent.update(changes.silenced)
-        await self._gate.switch(changes.silenced, changes.restored)
-        at = time.time()
+        at = await self._gate.switch(changes.silenced, changes.restored)
         for step in steps:
             self._manners.apply(step, at)
         self._faults.write(at, steps)
@@ -143,6 +147,12 @@ class City:
             connection.abort()
 
 
+def _check(options: CityOptions) -> None:
+    for rate in (options.outages_per_hour, options.picture_faults_per_hour, options.upstream_faults_per_hour):
+        if not 0 <= rate <= _MOST_PER_HOUR:
+            raise CityError(f"{rate} faults an hour: give 0 to {_MOST_PER_HOUR}")
+
+
 def _open_gate(reach: Reach, block: int) -> NftGate | TcpGate:
     gate = None if reach is Reach.TCP else NftGate.build(block)
     if gate is not None:
@@ -154,6 +164,10 @@ def _open_gate(reach: Reach, block: int) -> NftGate | TcpGate:
     return TcpGate()
 
 
-def _hang_up(connections: set[Connection]) -> None:
-    for connection in [*connections]:
-        connection.abort()
+async def _hang_up(gate: Gate, connections: set[Connection]) -> None:
+    gate.shut()
+    for _ in range(3):  # what is being accepted right now needs turns of the loop to show up, and to end
+        await asyncio.sleep(0)
+        for connection in [*connections]:
+            connection.abort()
+    await asyncio.sleep(0)
