@@ -256,7 +256,9 @@ async def test_out_of_descriptors_is_our_fault(port: int) -> None:
 
 
 @root_only
-async def test_cancelled_ask_leaks_nothing(probe: PingProbe, dead: list[str]) -> None:
+async def test_cancelled_ask_leaks_nothing(
+    probe: PingProbe, dead: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
     """An `ask` that is cancelled halfway leaves no task, and its late end disturbs nobody."""
     for target in (Target(dead[0]), Target(dead[0], reach_port=80)):
         with pytest.raises(TimeoutError):
@@ -264,6 +266,7 @@ async def test_cancelled_ask_leaks_nothing(probe: PingProbe, dead: list[str]) ->
     await asyncio.sleep(0.5)
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert (await probe.ask(Target("127.0.0.1"))).outcome is Outcome.OK
+    assert caplog.records == []
 
 
 @root_only
