@@ -11,7 +11,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection, Engine, false, func, inspect, select, update
 
 from healthd.store import schema
-from healthd.store.errors import StoreError
+from healthd.store.errors import StoreError, explained
 from healthd.store.files import beside, copy_database
 
 log = logging.getLogger("healthd.store")
@@ -77,7 +77,7 @@ def upgrade(engine: Engine, path: Path, steps: Steps) -> None:
             copy_database(path, copy)
             log.info("store copied before its upgrade: copy=%s", copy)
         step = steps[number - 1]
-        with engine.begin() as connection:
+        with explained(f"{path}: upgrade to version {number + 1} ({step.name})"), engine.begin() as connection:
             step.apply(connection)
             connection.execute(schema.versions.insert(), {"version": number + 1})
         log.info("store upgraded: version=%d step=%r", number + 1, step.name)
