@@ -1,0 +1,104 @@
+"""The JSON API and its description."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from importlib import resources
+
+import pytest
+from aiohttp import ClientSession
+
+from healthd.web.server import make_app
+from tests.web_kit import Site, serving, text_of
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[ClientSession]:
+    async with serving(site) as session:
+        yield session
+
+
+async def json_of(client: ClientSession, path: str, status: int = 200) -> object:
+    return json.loads(await text_of(client, path, status))
+
+
+async def test_regions_as_json(client: ClientSession) -> None:
+    """Each region comes with its place in the tree and its head count."""
+    regions = await json_of(client, "/api/v1/regions")
+    assert isinstance(regions, list)
+    assert [region["code"] for region in regions][:2] == ["3206", "320602"]
+    assert regions[1]["path"] == "/3206/320602/"
+    assert regions[0]["cameras"]["online"] == {"online": 5, "offline": 1, "unknown": 1, "exempt": 1}
+
+
+async def test_cameras_as_json(client: ClientSession) -> None:
+    """Cameras can be narrowed and read in parts; the total tells how many there are."""
+    answer = await json_of(client, "/api/v1/cameras?state=bad&limit=2")
+    assert isinstance(answer, dict)
+    assert (answer["total"], [camera["id"] for camera in answer["cameras"]]) == (3, ["cam-00004", "cam-00005"])
+    answer = await json_of(client, "/api/v1/cameras?region=320612&offset=1")
+    assert isinstance(answer, dict)
+    assert (answer["total"], [camera["id"] for camera in answer["cameras"]]) == (2, ["cam-00006"])
+
+
+async def test_one_camera_as_json(client: ClientSession) -> None:
+    """One camera shows where it stands, since when and why; an unknown id is 404 with a sentence."""
+    camera = await json_of(client, "/api/v1/cameras/cam-00004")
+    assert isinstance(camera, dict)
+    assert camera["online"] == {"state": "offline", "since": "2026-11-18T07:00:00+00:00"}
+    assert camera["picture"] == {"state": "unknown", "since": None, "faults": []}
+    assert camera["reason"] == "timeout"
+    assert "cam-9" in str(await json_of(client, "/api/v1/cameras/cam-9", 404))
+
+
+async def test_rates_as_json(site: Site, client: ClientSession) -> None:
+    """Rows carry the public names; a window that is not ready is 503, one that does not exist 400."""
+    path = "/api/v1/rates?window=month&region=3206&class=all&rate=online"
+    rows = await json_of(client, path)
+    assert isinstance(rows, list)
+    assert [(row["key"], row["class"], row["rate"], row["verdict"]) for row in rows] == [
+        ("3206", "all", "online", "insufficient")
+    ]
+    assert rows[0]["assessed_seconds"] == rows[0]["good_seconds"] * 6 / 5
+    assert "computed" in str(await json_of(client, "/api/v1/rates?window=today", 503))
+    assert "decade" in str(await json_of(client, "/api/v1/rates?window=decade", 400))
+
+
+@pytest.mark.parametrize("query", ["region=9", "state=cold", "limit=-1", "limit=99999", "offset=x", "limit=１"])
+async def test_api_refuses_in_json(query: str, client: ClientSession) -> None:
+    """What can't be read is a 400 whose JSON says which parameter."""
+    answer = await json_of(client, f"/api/v1/cameras?{query}", 400)
+    assert isinstance(answer, dict)
+    assert answer["error"].startswith(query.partition("=")[0])
+
+
+async def test_openapi_describes_what_is_served(client: ClientSession) -> None:
+    """Every API route is in the description with exactly the fields that are answered."""
+    described = json.loads(await text_of(client, "/openapi.json"))
+    served = {
+        resource.canonical
+        for resource in make_app(Site().deps()).router.resources()
+        if resource.canonical.startswith("/api/")
+    }
+    assert set(described["paths"]) == served
+    schemas = described["components"]["schemas"]
+    answers = {
+        "Region": await json_of(client, "/api/v1/regions"),
+        "Camera": [await json_of(client, "/api/v1/cameras/cam-00001")],
+        "Row": await json_of(client, "/api/v1/rates"),
+    }
+    for name, answer in answers.items():
+        assert isinstance(answer, list)
+        assert set(answer[0]) == set(schemas[name]["properties"]) == set(schemas[name]["required"])
+
+
+def test_static_files_travel_with_the_package() -> None:
+    """Templates and style are found through the package, wherever it is installed."""
+    root = resources.files("healthd.web")
+    assert all(root.joinpath(path).is_file() for path in ("templates/overview.html", "static/style.css"))

@@ -1,0 +1,74 @@
+"""A web site to test: the real application on a real socket, with the daemon's side in plain sight."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from aiohttp import ClientSession, web
+
+from healthd.live import Page
+from healthd.web.deps import Subject, WebDeps, WebSettings
+from healthd.web.server import make_app
+from probes.base import Result
+from tests import pages
+
+NO_HEADERS: Mapping[str, str] = {}
+
+
+@dataclass
+class Site:
+    """The daemon's side, with what was asked of it."""
+
+    page: Page = field(default_factory=lambda: pages.page(pages.views()))
+    settings: WebSettings = field(
+        default_factory=lambda: WebSettings(ZoneInfo("Asia/Shanghai"), checks=("ping", "onvif"))
+    )
+    problems: Sequence[str] = ()
+    unready: str = ""
+    result: Result = field(default_factory=lambda: Result.ok(rtt_avg_seconds=0.25, answered=True, model='A"B'))
+    metrics_text: Callable[[], bytes] = lambda: b"healthd_ready 1\n"
+    asked: list[tuple[Subject, str]] = field(default_factory=list)
+    reloads: list[bool] = field(default_factory=list)
+    base: str = ""
+
+    def deps(self) -> WebDeps:
+        return WebDeps(
+            page=lambda: self.page,
+            settings=lambda: self.settings,
+            metrics=lambda _page, _form: self.metrics_text(),
+            camera_metrics=lambda _page, form, region: f"{form.name} {region}\n".encode(),
+            healthy=lambda: "",
+            ready=lambda: self.unready,
+            reload=self.reload,
+            ask=self.ask,
+        )
+
+    async def reload(self, force: bool) -> Sequence[str]:
+        self.reloads.append(force)
+        return self.problems
+
+    async def ask(self, subject: Subject, check: str) -> Result:
+        self.asked.append((subject, check))
+        return self.result
+
+
+@asynccontextmanager
+async def serving(site: Site) -> AsyncIterator[ClientSession]:
+    runner = web.AppRunner(make_app(site.deps()))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    site.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with ClientSession(site.base, auto_decompress=False) as session:
+        yield session
+    await runner.cleanup()
+
+
+async def text_of(
+    client: ClientSession, path: str, status: int = 200, headers: Mapping[str, str] = NO_HEADERS
+) -> str:
+    async with client.get(path, headers={"Accept-Encoding": "identity", **headers}) as response:
+        assert response.status == status
+        return await response.text()
