@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import json
 import os
 import socket
@@ -16,6 +18,7 @@ import aiohttp
 import pytest
 
 from healthd.city.faults import FOREVER, Fault, Kind
+from healthd.city.onvif import Channel, OnvifDevice, SeenNonces, answer
 from healthd.city.options import Pictures, Reach
 from healthd.model import Camera
 from healthd.setup import read_setup
@@ -221,6 +224,61 @@ async def test_net_snmp_reads_cameras_and_switches(tmp_path: Path) -> None:
             "snmpget", "-v2c", "-c", "wrong", "-t", "0.3", "-r", "0", f"{camera.address}:{camera.snmp_port}", NAME
         )
         assert "Timeout" in wrong[1]
+
+
+async def test_snmp_answers_from_the_address_that_was_asked(tmp_path: Path) -> None:
+    """A connected socket, to which the kernel passes only its peer's datagrams, gets the answer."""
+    async with living(tmp_path, reach=Reach.TCP) as city:
+        camera = camera_alone(city)
+        community = secret(tmp_path, "community").encode()
+        get_uptime = bytes.fromhex("a019 020101 020100 020100 300e 300c 06082b06010201010300 0500")
+        body = b"\x02\x01\x01\x04" + bytes([len(community)]) + community + get_uptime
+        with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
+            sock.setblocking(False)
+            sock.connect((camera.address, city.plan.ports.snmp))
+            sock.send(b"\x30" + bytes([len(body)]) + body)
+            received = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(sock, 2000), 2)
+    assert community in received
+
+
+def soap_login(password: str, created: str, nonce: bytes, username: str = "admin") -> bytes:
+    """A GetDeviceInformation with a WS-UsernameToken, made independently of the product's own client."""
+    digest = base64.b64encode(hashlib.sha1(nonce + created.encode() + password.encode()).digest()).decode()
+    space = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity"
+    return (
+        '<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"><e:Header>'
+        f'<Security xmlns="{space}-secext-1.0.xsd"><UsernameToken><Username>{username}</Username>'
+        f"<Password>{digest}</Password><Nonce>{base64.b64encode(nonce).decode()}</Nonce>"
+        f'<Created xmlns="{space}-utility-1.0.xsd">{created}</Created></UsernameToken></Security></e:Header>'
+        '<e:Body><GetDeviceInformation xmlns="http://www.onvif.org/ver10/device/wsdl"/></e:Body></e:Envelope>'
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("password", "created", "nonce", "username", "status"),
+    [
+        ("secret", "2026-11-21T00:00:00Z", b"new", "admin", 200),
+        ("secret", "2026-11-21T00:04:59.000Z", b"new", "admin", 200),
+        ("secret", "2026-11-21T00:05:01Z", b"new", "admin", 400),
+        ("secret", "2026-11-20T23:54:59Z", b"new", "admin", 400),
+        ("secret", "2026-11-21T00:00:00Z", b"used", "admin", 400),
+        ("secret", "2026-11-21T00:00:00Z", b"", "admin", 400),
+        ("wrong", "2026-11-21T00:00:00Z", b"new", "admin", 400),
+        ("secret", "2026-11-21T00:00:00Z", b"new", "root", 400),
+        ("secret", "yesterday", b"new", "admin", 400),
+    ],
+)
+def test_a_token_is_taken_once_and_in_time(
+    password: str, created: str, nonce: bytes, username: str, status: int
+) -> None:
+    """A digest of the right password counts once, within five minutes of the camera's own clock."""
+    clock = datetime(2026, 11, 21, tzinfo=UTC).timestamp()
+    device = OnvifDevice(
+        "127.16.0.9", 80, "SimCam", "SC", "1", clock, "admin", "secret", (Channel(1, 1920, 1080),)
+    )
+    nonces = SeenNonces()
+    assert answer(soap_login("secret", "2026-11-21T00:00:00Z", b"used"), device, nonces)[0] == 200
+    assert answer(soap_login(password, created, nonce, username), device, nonces)[0] == status
 
 
 async def test_hostile_clients_do_not_hurt(tmp_path: Path) -> None:

@@ -46,6 +46,29 @@ class Gate(Protocol):
         """Leaves nothing behind."""
 
 
+def sweep() -> None:
+    """Takes away the tables of killed cities: they would silence whoever stands on their ground now."""
+    nft = _find_nft()
+    if nft is None:
+        return
+    done = subprocess.run([nft, "list", "tables", "ip"], text=True, capture_output=True, check=False)  # noqa: S603 (fixed program and arguments)
+    for number in re.findall(rf"table ip {_TABLE}(\d+)$", done.stdout, re.MULTILINE):
+        lock = claim(int(number))
+        if lock is not None:
+            _run(nft, f"delete table ip {_TABLE}{number}\n")
+            lock.close()
+
+
+def _find_nft() -> str | None:
+    return shutil.which("nft", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
+
+
+def _run(nft: str, script: str) -> str:
+    """Empty when done, else what nft said."""
+    done = subprocess.run([nft, "-f", "-"], input=script, text=True, capture_output=True, check=False)  # noqa: S603 (fixed program; the script holds our own addresses)
+    return "" if done.returncode == 0 else done.stderr.strip() or f"exit {done.returncode}"
+
+
 class NftGate:
     """Silences addresses by dropping what arrives for them, and what they still had to say, on `lo`."""
 
@@ -60,21 +83,21 @@ class NftGate:
     @classmethod
     def build(cls, block: int) -> NftGate | None:
         """A gate for the city whose first block is `block`; None where nftables may not be changed."""
-        nft = shutil.which("nft", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
+        nft = _find_nft()
         if nft is None:
             return None
         gate = cls(nft, f"{_TABLE}{block}")
         table = f"ip {gate._table}"
-        if gate._run(
+        if _run(
+            nft,
             f"add table {table}\ndelete table {table}\nadd table {table}\n"
             f"add set {table} silent {{ type ipv4_addr; }}\n"
             f"add chain {table} input {{ type filter hook input priority -300; policy accept; }}\n"
             f'add rule {table} input iifname "lo" ip daddr @silent drop\n'
-            f'add rule {table} input iifname "lo" ip saddr @silent drop\n'
+            f'add rule {table} input iifname "lo" ip saddr @silent drop\n',
         ):
             gate._web.close()
             return None
-        gate._remove_stale()
         return gate
 
     def open(self, addresses: Iterable[str], factory: Factory) -> None:
@@ -104,24 +127,11 @@ class NftGate:
 
     async def close(self) -> None:
         self.shut()
-        self._run(f"delete table ip {self._table}\n")
+        _run(self._nft, f"delete table ip {self._table}\n")
 
     def _run_timed(self, script: str) -> tuple[str, float]:
         # The clock is read here and not on the loop, which may be late.
-        return self._run(script), time.time()
-
-    def _run(self, script: str) -> str:
-        """Empty when done, else what nft said."""
-        done = subprocess.run([self._nft, "-f", "-"], input=script, text=True, capture_output=True, check=False)  # noqa: S603 (fixed program; the script holds our own addresses)
-        return "" if done.returncode == 0 else done.stderr.strip() or f"exit {done.returncode}"
-
-    def _remove_stale(self) -> None:
-        done = subprocess.run([self._nft, "list", "tables", "ip"], text=True, capture_output=True, check=False)  # noqa: S603 (fixed program and arguments)
-        for number in re.findall(rf"table ip {_TABLE}(\d+)$", done.stdout, re.MULTILINE):
-            lock = claim(int(number))
-            if lock is not None:
-                self._run(f"delete table ip {_TABLE}{number}\n")
-                lock.close()
+        return _run(self._nft, script), time.time()
 
 
 class TcpGate:

@@ -100,10 +100,7 @@ class Digest:
         first = _md5(f"{username}:{REALM}:{password}")
         second = _md5(f"{request.method}:{request.path}")
         wanted = _md5(f"{first}:{nonce}:{given.get('nc', '')}:{given.get('cnonce', '')}:auth:{second}")
-        answered = given.get("response", "")
-        if given.get("username") != username or not hmac.compare_digest(
-            wanted, answered.encode().decode("latin-1")
-        ):
+        if given.get("username") != username or not _same(wanted, given.get("response", "")):
             return "refused"
         return "ok" if time.time() - int(made, 16) <= NONCE_SECONDS else "stale"
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from healthd.city.answers import Answers
 from healthd.city.faults import Fault, Step, plan_faults, standing_faults, timeline
 from healthd.city.files import new_login, write_city
-from healthd.city.gates import Gate, NftGate, TcpGate
+from healthd.city.gates import Gate, NftGate, TcpGate, sweep
 from healthd.city.ground import CityError, Ground, open_udp
 from healthd.city.http import Connection
 from healthd.city.manners import Manners
@@ -43,6 +43,7 @@ async def serving(options: CityOptions) -> AsyncIterator[City]:
     """
     _check(options)
     async with contextlib.AsyncExitStack() as stack:
+        sweep()  # before any ground is taken: a table on ground that somebody holds is left alone
         ground = Ground()
         stack.callback(ground.close)
         gate = _open_gate(options.reach, ground.first_block)
