@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import errno
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-import aiohttp
 import pytest
 
 from probes.base import Credential, Memory, Outcome, Reason, Resources, Result, Target
-from probes.http import failure, normalised, place, redirected
-from probes.login import Challenge, authorization, choose
 from probes.onvif import KIND, OnvifOptions, OnvifProbe, choose_profile
 from probes.soap import Profile
 from tests import fakecamera
@@ -329,99 +325,3 @@ def test_the_smallest_sufficient_profile_is_chosen() -> None:
     assert choose_profile([profile(352, 288), profile(176, 144)], 1, small=True) == profile(352, 288)
     assert choose_profile(profiles, 2, small=True) is None
     assert choose_profile([], 1, small=False) is None
-
-
-@pytest.mark.parametrize(
-    ("uri", "placed"),
-    [
-        ("http://192.168.1.64/onvif/media?a=b&c", "http://10.0.0.1:8080/onvif/media?a=b&c"),
-        ("http://192.168.1.64:80/x", "http://10.0.0.1:8080/x"),
-        ("http://10.0.0.1:80/x", "http://10.0.0.1:80/x"),
-        ("http://192.168.1.64:8899/x", "http://10.0.0.1:8899/x"),
-        ("https://192.168.1.64/x", "https://10.0.0.1:443/x"),
-        ("http://admin:pw@169.254.169.254/x#y", "http://10.0.0.1:8080/x"),
-        ("http://[fe80::1]:81/a b\r\nHost: c", "http://10.0.0.1:81/a%20bHost:%20c"),
-        ("http://camera.local", "http://10.0.0.1:8080/"),
-        ("file:///etc/passwd", None),
-        ("http://:80/x", None),
-        ("http://a:99999/x", None),
-        ("http://[::1/x", None),
-        ("http://a/" + "x" * 3000, None),
-        ("", None),
-    ],
-)
-def test_uris_are_placed_on_the_inventorys_address(uri: str, placed: str | None) -> None:
-    """Host replaced, path and query kept, inner usual port mapped, nonsense refused."""
-    assert place(uri, "10.0.0.1", 8080) == placed
-
-
-def test_ipv6_addresses_are_bracketed() -> None:
-    """An IPv6 camera's URLs are well-formed."""
-    assert place("http://x/y", "2001:db8::1", 80) == "http://[2001:db8::1]:80/y"
-    assert normalised("snap.jpg", "2001:db8::1") == "http://[2001:db8::1]/snap.jpg"
-
-
-def test_redirects_stay_on_the_host_and_on_tls() -> None:
-    """Same host, other path, port or TLS: followed; another host, or back to plain HTTP: not."""
-    assert redirected("http://10.0.0.1/a", "/b?c") == "http://10.0.0.1/b?c"
-    assert redirected("http://10.0.0.1/a", "https://10.0.0.1:8443/b") == "https://10.0.0.1:8443/b"
-    for url, location in (("http://10.0.0.1/", "//10.0.0.2/"), ("https://10.0.0.1/", "http://10.0.0.1/")):
-        result = redirected(url, location)
-        assert isinstance(result, Result)
-        assert result.reason is Reason.REDIRECT
-
-
-def test_digest_is_that_of_rfc_7616() -> None:
-    """The example of section 3.9.1 comes out, for both hashes, and the stronger is chosen."""
-    rest = (
-        'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo"'
-    )
-    both = [
-        f'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=MD5, {rest}',
-        f'Basic realm="x", Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256, {rest}',
-    ]
-    responses = {
-        1: "8ca523f5e9506fed4657c9700eebdbec",
-        2: "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
-    }
-    for count, response_ in responses.items():
-        challenge = choose(both[:count])
-        assert challenge is not None
-        once = ("f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ", 1)
-        header = authorization(challenge, "GET", "/dir/index.html", ("Mufasa", "Circle of Life"), once)
-        assert f'response="{response_}"' in header
-
-
-def test_challenges_that_cannot_be_answered_are_none() -> None:
-    """Unknown schemes and hashes, integrity only, undecodable bytes and garbage are no challenge."""
-    for header in (
-        "Negotiate",
-        'Digest realm="a", nonce="b", algorithm=SHA-512-256',
-        'Digest realm="a", nonce="b", qop="auth-int"',
-        'Digest realm="\udcff", nonce="b"',
-        '="',
-        "",
-    ):
-        assert choose([header]) is None
-    assert choose(['Digest realm="a\\"b", nonce=c, Basic realm=""']) == Challenge(
-        "digest", {"realm": 'a"b', "nonce": "c"}
-    )
-
-
-@pytest.mark.parametrize(
-    ("number", "outcome", "reason"),
-    [
-        (errno.EMFILE, Outcome.UNKNOWN, Reason.LOCAL),
-        (errno.ENETDOWN, Outcome.UNKNOWN, Reason.LOCAL),
-        (errno.EACCES, Outcome.UNKNOWN, Reason.LOCAL),
-        (errno.EHOSTUNREACH, Outcome.FAIL, Reason.UNREACHABLE),
-        (errno.EINVAL, Outcome.FAIL, Reason.UNREACHABLE),
-        (errno.ETIMEDOUT, Outcome.FAIL, Reason.TIMEOUT),
-        (errno.EPIPE, Outcome.FAIL, Reason.RESET),
-    ],
-)
-def test_our_own_troubles_are_not_the_cameras(number: int, outcome: Outcome, reason: Reason) -> None:
-    """Lacking descriptors, network or permission is unknown; what the network says of the camera is a fail."""
-    for error in (OSError(number, "x"), aiohttp.ClientOSError(number, "x")):
-        result = failure(error)
-        assert (result.outcome, result.reason) == (outcome, reason)
