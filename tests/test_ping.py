@@ -6,16 +6,11 @@ import asyncio
 import logging
 import os
 import resource
-import shutil
 import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from textwrap import dedent
 
 import pytest
 from pydantic import ValidationError
@@ -23,9 +18,7 @@ from pydantic import ValidationError
 from probes.base import BatchProbe, Outcome, Reason, Resources, Result, Target
 from probes.icmp import Ending, Packet
 from probes.ping import CONNECTS_AT_ONCE, KIND, PingOptions, PingProbe, connect, judge
-
-ROOT = Path(__file__).parent.parent
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: raw sockets, packet filters")
+from tests.echoes import DEAD, DEAD_ADDRESSES, filtered, in_namespace, root_only
 
 RTT_KEYS = {"rtt_min_seconds", "rtt_avg_seconds", "rtt_max_seconds", "jitter_seconds"}
 
@@ -40,15 +33,8 @@ async def probe() -> AsyncIterator[PingProbe]:
 @pytest.fixture
 def dead() -> Iterator[list[str]]:
     """300 addresses that answer neither ICMP nor TCP."""
-    if shutil.which("nft") is None or os.geteuid() != 0:
-        pytest.skip("needs nft and root to silence addresses")
-    table = f"healthd_test_ping_{os.getpid()}"
-    chain = "type filter hook input priority 0; ip daddr 127.253.0.0/16 drop;"
-    subprocess.run(["nft", f"table ip {table} {{ chain input {{ {chain} }}; }}"], check=True)
-    try:
-        yield [f"127.253.{number >> 8}.{number & 255}" for number in range(1, 301)]
-    finally:
-        subprocess.run(["nft", "delete", "table", "ip", table], check=True)
+    with filtered(f"ip daddr {DEAD} drop"):
+        yield DEAD_ADDRESSES[:300]
 
 
 @pytest.fixture
@@ -294,8 +280,8 @@ async def test_dropped_is_exposed(probe: PingProbe) -> None:
 
 def test_no_privilege_is_unknown_and_told_once() -> None:
     """Without any ICMP socket each camera is unknown, and one log line names the remedy."""
-    script = dedent("""
-        import asyncio, logging, sys
+    script = """
+        import logging, sys
         from probes.base import Target
         from probes.ping import PingOptions, PingProbe
         logging.basicConfig(stream=sys.stdout, format="%(levelname)s %(name)s %(message)s")
@@ -309,13 +295,8 @@ def test_no_privilege_is_unknown_and_told_once() -> None:
             await probe.close()
 
         asyncio.run(main())
-    """)
-    command = ["unshare", "-rn", "setpriv", "--bounding-set=-net_raw", sys.executable, "-c", script]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
-    if done.stderr.startswith("unshare:"):
-        pytest.skip(f"no network namespace of our own: {done.stderr.strip()}")
-    assert done.stderr == ""
-    logged, *rest = done.stdout.splitlines()
+    """
+    logged, *rest = in_namespace("", script, without="net_raw")
     assert logged.startswith("ERROR probes.ping cameras cannot be pinged")
     assert "ping_group_range" in logged
     assert "cap_net_raw" in logged
