@@ -63,6 +63,8 @@ def test_a_flip_is_read_back_whole(store: Store) -> None:
         ({"asked": 1, "state": "offline"}, {"asked": 1, "state": "offline"}),
         ({"asked": 1, "faults": ["dark"]}, {"asked": 2}),
         ({"名": "断", "n": None}, {"名": "断", "n": 1.5}),
+        ({"asked": 1, "faults": ["dark"]}, {"asked": 2, "faults": ["dark"]}),
+        ({"asked": 1}, {"asked": 2, "late": True}),
     ],
 )
 def test_evidence_of_any_shape_survives(store: Store, evidence: tuple[dict[str, object], ...]) -> None:
@@ -263,6 +265,17 @@ def test_the_disk_has_a_commit_before_it_is_acknowledged(store: Store) -> None:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     assert store.path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_store_that_is_not_open_for_writing_says_so(store: Store, url: str) -> None:
+    """Writing through a reader, or after closing, is an error; nothing is written."""
+    reader = Store.open(url, writer=False)
+    store.close()
+    for closed in (reader, store):
+        with pytest.raises(StoreError, match="not open for writing"):
+            closed.write(Batch(heartbeat=(1, 2)))
+    assert reader.last_heartbeat() is None
+    reader.close()
 
 
 MOMENTS = st.integers(1, 60)

@@ -218,9 +218,30 @@ def test_a_killed_stores_wal_is_not_replayed_into_the_restored_one(
         crashed.with_name(f"crashed.db{suffix}").write_bytes(path.with_name(f"healthd.db{suffix}").read_bytes())
     crashed_url = f"sqlite:///{crashed}"
     aside = restore(tmp_path / "b", crashed_url, AT, force=True)
+    assert [*tmp_path.glob("crashed*-wal")] == []  # the last commits were folded into the old file
     back, old = Store.open(crashed_url, writer=True), Store.open(f"sqlite:///{aside}", writer=False)
     assert back.last_heartbeat() == 1
     assert old.last_heartbeat() == 49
+    back.close()
+    old.close()
+
+
+def test_a_wal_that_a_reader_holds_goes_with_the_old_store(
+    store: Store, url: str, path: Path, tmp_path: Path
+) -> None:
+    """A report that is still reading when the store is replaced ends as it began, and nothing is mixed."""
+    store.write(numbered(1))
+    backup(url, tmp_path / "b", AT)
+    reader = Store.open(url, writer=False)
+    running = reader.histories(0, AT)
+    next(running)
+    store.write(numbered(2))
+    store.close()
+    aside = restore(tmp_path / "b", url, AT, force=True)
+    assert {len(history.online) for history in running} == {1}
+    reader.close()
+    back, old = Store.open(url, writer=True), Store.open(f"sqlite:///{aside}", writer=False)
+    assert (back.last_heartbeat(), old.last_heartbeat()) == (1, 2)
     back.close()
     old.close()
 

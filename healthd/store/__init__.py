@@ -16,7 +16,7 @@ from healthd.store.errors import StoreError, explained
 from healthd.store.files import Lock, path_of
 from healthd.store.migrations import STEPS, Step, Steps, check, upgrade, version_of
 from healthd.store.read import Reader, Standing
-from healthd.store.write import Batch, Bundle, known_keys, prune_flips, prune_heartbeats, write
+from healthd.store.write import Batch, Bundle, known_keys, prune_flips, prune_heartbeats, write_rows
 from healthd.store.writer import Writer
 
 __all__ = [
@@ -57,10 +57,12 @@ class Store(Reader):
     def close(self) -> None:
         """Close every connection and give up the lock; harmless twice."""
         super().close()
-        if self._writing_engine is not None:
-            self._writing_engine.dispose()
-        if self._lock is not None:
-            self._lock.release()
+        with self._turn:  # nobody else may have the lock while a transaction of ours still runs
+            if self._writing_engine is not None:
+                self._writing_engine.dispose()
+                self._writing_engine = None
+            if self._lock is not None:
+                self._lock.release()
 
     def write(self, batch: Batch) -> None:
         """Store one batch in one transaction; on the disk when this returns. Raises StoreError: nothing is."""
@@ -72,7 +74,7 @@ class Store(Reader):
         """The same for several batches in one transaction."""
         with self._writing() as connection:
             keys = self._keys or known_keys(connection)
-            fresh = write(connection, bundle, keys)
+            fresh = write_rows(connection, bundle, keys)
             connection.commit()
             self._keys = keys
             self._keys.update(fresh)  # only now: after a failure the same keys are given again
@@ -96,15 +98,16 @@ class Store(Reader):
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        if self._writing_engine is None:
-            raise RuntimeError("this store was opened for reading")
         with self._turn, explained(self.path):
+            engine = self._writing_engine
+            if engine is None:
+                raise StoreError(f"{self.path}: not open for writing: it was closed, or opened for reading only")
             try:
-                with self._writing_engine.connect() as connection:
+                with engine.connect() as connection:
                     yield connection
             except BaseException:
                 # A connection that met a full disk or a lock may hold on to either: the next write gets a new one.
-                self._writing_engine.dispose()
+                engine.dispose()
                 raise
 
 

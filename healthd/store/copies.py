@@ -131,7 +131,7 @@ def _set_aside(path: Path, at: Moment) -> Path:
         raise StoreError(f"{aside}: exists: move it away, then restore again")
     os.link(path, aside)
     wal = beside(path, "-wal")
-    if wal.exists():  # left only where the old store is damaged; SQLite would replay it into the new one
+    if wal.exists():  # somebody still reads there; SQLite would replay it into the new store
         os.replace(wal, beside(aside, "-wal"))
     beside(path, "-shm").unlink(missing_ok=True)
     sync(path.parent)
@@ -139,12 +139,12 @@ def _set_aside(path: Path, at: Moment) -> Path:
 
 
 def _fold_wal(path: Path) -> None:
-    """Bring the last commits from the WAL into the file, and the WAL out of the way."""
+    """Bring the last commits from the WAL into the file; where nobody reads, the WAL is gone then."""
     try:
-        with closing(sqlite3.connect(path)) as connection:
+        with closing(sqlite3.connect(path, timeout=1.0)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.DatabaseError:
-        return  # it is damaged: that may be why it is replaced; its WAL is kept beside it
+        return  # it is damaged: that may be why it is replaced
 
 
 def _checked_version(copy: Path) -> int:

@@ -253,8 +253,10 @@ def _chosen(
     connection: Connection, cameras: Collection[str] | None, regions: Collection[str] | None
 ) -> list[tuple[str, int]]:
     """(id, key) of the cameras that are asked for, sorted by id."""
-    rows = connection.execute(select(_cameras.id, _cameras.key).order_by(_cameras.id)).all()
-    keys = [(camera, key) for camera, key in rows]
+    query = select(_cameras.id, _cameras.key).order_by(_cameras.id)
+    if cameras is not None and len(cameras) <= _PART:
+        query = query.where(_cameras.id.in_(cameras))
+    keys = [(camera, key) for camera, key in connection.execute(query).all()]
     if cameras is not None:
         wanted = frozenset(cameras)
         keys = [(camera, key) for camera, key in keys if camera in wanted]

@@ -126,29 +126,30 @@ PLACEMENT_COLUMNS = ("region", "class", "unit", "maintainer", "lifecycle", "upst
 def encode_evidence(evidence: Sequence[Mapping[str, object]]) -> str:
     """Compact JSON; no evidence: the empty text.
 
-    `all`: what the results share, once. `columns`: key -> one value a result. Where the results don't have the
-    same keys, `each` instead: one object a result.
+    One object: under each key a list with one value a result, or the plain value that all results share. Results
+    that don't have the same keys, or don't differ at all, stay a list of objects.
     """
     if not evidence:
         return ""
-    if any(row.keys() != evidence[0].keys() for row in evidence[1:]):
-        return _compact({"each": [*evidence]})
-    columns = {key: [row[key] for row in evidence] for key in evidence[0]}
-    shared = {key: values[0] for key, values in columns.items() if all(value == values[0] for value in values)}
-    rest = {key: values for key, values in columns.items() if key not in shared}
-    return _compact({"all": shared, "columns": rest} if rest else {"each": [*evidence]})
+    columns = {key: [row.get(key) for row in evidence] for key in evidence[0]}
+    packed = {key: values[0] if _shared(values) else values for key, values in columns.items()}
+    alike = all(row.keys() == columns.keys() for row in evidence)
+    return _compact(packed if alike and any(isinstance(value, list) for value in packed.values()) else [*evidence])
 
 
 def decode_evidence(text: str) -> tuple[Mapping[str, object], ...]:
-    """The results again; raises ValueError, KeyError or TypeError where the text was not written by healthd."""
-    if not text:
-        return ()
-    document = json.loads(text)
-    if "each" in document:
-        return tuple(document["each"])
-    shared, columns = document["all"], document["columns"]
-    rows = zip(*columns.values(), strict=True)
-    return tuple({**shared, **dict(zip(columns, row, strict=True))} for row in rows)
+    """The results again; raises ValueError or TypeError where the text was not written by healthd."""
+    document = json.loads(text) if text else []
+    if isinstance(document, list):
+        return tuple(document)
+    count = max(len(value) for value in document.values() if isinstance(value, list))
+    columns = [value if isinstance(value, list) else [value] * count for value in document.values()]
+    return tuple(dict(zip(document, row, strict=True)) for row in zip(*columns, strict=True))
+
+
+def _shared(values: list[object]) -> bool:
+    """Whether one value stands for all. A list never does: it would read as a column."""
+    return not isinstance(values[0], list) and all(value == values[0] for value in values)
 
 
 def encode_memory(memory: Memory) -> str:

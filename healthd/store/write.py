@@ -108,7 +108,7 @@ def known_keys(connection: Connection) -> dict[str, int]:
     return dict(connection.execute(select(_CAMERAS.c.id, _CAMERAS.c.key)).all())
 
 
-def write(connection: Connection, bundle: Bundle, keys: Mapping[str, int]) -> dict[str, int]:
+def write_rows(connection: Connection, bundle: Bundle, keys: Mapping[str, int]) -> dict[str, int]:
     """Write everything; returns the keys of cameras that were new. The caller commits."""
     fresh = _new_keys(bundle, keys)
     _many(connection, insert(_CAMERAS), [{"id": camera, "key": key} for camera, key in fresh.items()])
@@ -206,6 +206,8 @@ def prune_flips(connection: Connection, before: Moment, first: int, last: int) -
 
 
 def prune_heartbeats(connection: Connection, before: Moment) -> None:
-    """Delete runs that ended before `before`, but for the very first: what follows it is unknown, not unborn."""
-    begun = select(func.min(_BEATS.c.start)).scalar_subquery()
-    connection.execute(delete(_BEATS).where(_BEATS.c.end < before, _BEATS.c.start > begun))
+    """Delete runs that ended before `before`, but for the first (what follows it is unknown, not unborn) and the
+    last (up to it was seen)."""
+    first = select(func.min(_BEATS.c.start)).scalar_subquery()
+    last = select(func.max(_BEATS.c.end)).scalar_subquery()
+    connection.execute(delete(_BEATS).where(_BEATS.c.end < before, _BEATS.c.start > first, _BEATS.c.end < last))
