@@ -29,6 +29,7 @@ class Album:
         self._executor = executor
         self._kept: OrderedDict[View, bytes] = OrderedDict()
         self._bytes = 0
+        self._drawing: dict[View, asyncio.Future[bytes]] = {}
 
     def picture(
         self, camera: Camera, size: str, showing: Showing, at: float, clock_offset: float
@@ -39,9 +40,12 @@ class Album:
         if kept is not None:
             self._kept.move_to_end(view)
             return kept
-        drawing = asyncio.get_running_loop().run_in_executor(self._executor, draw, view)
-        drawing.add_done_callback(partial(self._keep, view))
-        return drawing
+        drawing = self._drawing.get(view)
+        if drawing is None:
+            drawing = asyncio.get_running_loop().run_in_executor(self._executor, draw, view)
+            self._drawing[view] = drawing
+            drawing.add_done_callback(partial(self._keep, view))
+        return asyncio.shield(drawing)  # one who asked may go away, others wait for the same picture
 
     def _view(self, camera: Camera, size: str, showing: Showing, at: float, clock_offset: float) -> View:
         moment = at if showing.frozen_at is None else showing.frozen_at
@@ -55,7 +59,8 @@ class Album:
         return View(camera.id, moment, moment + clock_offset, width, height, showing.quirk)
 
     def _keep(self, view: View, drawn: asyncio.Future[bytes]) -> None:
-        if drawn.cancelled() or drawn.exception() is not None or view in self._kept:
+        del self._drawing[view]
+        if drawn.cancelled() or drawn.exception() is not None:
             return
         self._kept[view] = drawn.result()
         self._bytes += len(drawn.result())
