@@ -226,11 +226,20 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
         | {
             "path": path.absolute(),
             "credentials": {name: login.credential(name) for name, login in file.credentials.items()},
-            "checks": checks,
+            "checks": _informed(checks),
             "seats": file.seats.model_dump(),
             "picture_max_age_seconds": _picture_max_age(file.state, checks),
         }
     )
+
+
+def _informed(checks: Mapping[str, CheckOptions]) -> Mapping[str, CheckOptions]:
+    """ONVIF looks up the address of the picture that frame will fetch, so it has to know which one that wants."""
+    frame, onvif = checks.get("frame"), checks.get("onvif")
+    if frame is None or onvif is None:
+        return checks
+    small = getattr(frame, "small_profile")  # noqa: B009 (options are known by their check's name only)
+    return {**checks, "onvif": onvif.model_copy(update={"small_profile": small})}
 
 
 def _picture_max_age(state: StateOptions, checks: Mapping[str, CheckOptions]) -> float:

@@ -29,6 +29,7 @@ log = logging.getLogger("healthd.core")
 
 _WITNESSES = 3
 _WITNESS_PAUSE: Moment = 1000  # ask for witnesses at most this often
+_LOGIN_FIELDS = frozenset({"refusals", "refused_login"})
 _NOBODY_HOME = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE, Reason.REFUSED, Reason.RESET})
 
 
@@ -102,6 +103,7 @@ class Core:
     seen: Callable[[Sequence[Camera], Asked], None]
     _entries: dict[str, _Entry] = field(default_factory=dict, init=False)
     _by_reach: dict[str, list[_Entry]] = field(default_factory=dict, init=False)
+    _by_address: dict[str, list[_Entry]] = field(default_factory=dict, init=False)
     _siblings: dict[str, list[_Entry]] = field(default_factory=dict, init=False)
     _sight: Sight = field(default_factory=Sight, init=False)
     _beating_since: Moment = field(default=0, init=False)
@@ -161,9 +163,10 @@ class Core:
                 self._gate(entry)
 
     def _index(self) -> None:
-        self._by_reach, self._siblings = {}, {}
+        self._by_reach, self._by_address, self._siblings = {}, {}, {}
         for entry in self._entries.values():
             self._by_reach.setdefault(entry.camera.reach, []).append(entry)
+            self._by_address.setdefault(entry.camera.address, []).append(entry)
             if entry.camera.placement.upstream:
                 self._siblings.setdefault(entry.camera.placement.upstream, []).append(entry)
 
@@ -291,8 +294,7 @@ class Core:
             entry.reboots += 1
             self._reboots[entry.camera.id] = entry.reboots
         if asked.result.learnt:
-            entry.memory = replace(entry.memory, **_known_fields(asked.result.learnt))
-            self._memories[entry.camera.id] = entry.memory
+            self._learn(entry, asked.result.learnt)
         if asked.result.reason in _NOBODY_HOME and asked.result.outcome is Outcome.FAIL:
             self.steering.ask_again(entry.camera.reach, "ping", 0.0)
         if asked.check == "onvif" and asked.result.outcome is not Outcome.UNKNOWN:
@@ -301,6 +303,17 @@ class Core:
             entry.surveyed = True
         if asked.check == "frame":
             self._fold_frame(entry, asked)
+
+    def _learn(self, entry: _Entry, learnt: Mapping[str, Any]) -> None:
+        login = {name: value for name, value in learnt.items() if name in _LOGIN_FIELDS}
+        # The channels of a device share its accounts: 64 channels must not spend 64 times the refusals.
+        for other in self._by_address[entry.camera.address] if login else ():
+            self._remember(other, login)
+        self._remember(entry, {name: value for name, value in learnt.items() if name in Memory.__slots__})
+
+    def _remember(self, entry: _Entry, fields: Mapping[str, Any]) -> None:
+        entry.memory = replace(entry.memory, **fields)
+        self._memories[entry.camera.id] = entry.memory
 
     def _fold_frame(self, entry: _Entry, asked: Asked) -> None:
         rules = self.rules.picture
@@ -399,10 +412,6 @@ class Core:
 
 def _iso(moment: Moment) -> str:
     return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds")
-
-
-def _known_fields(learnt: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in learnt.items() if name in Memory.__slots__}
 
 
 def placement_changes(

@@ -10,13 +10,14 @@ from healthd.config import Config
 from healthd.model import REFERENCE, Camera, Device, Inventory, Moment
 from healthd.schedule import Check, Observers, Schedule, TurnSpec, UplinkLimits
 from probes import PROBES
-from probes.base import CheckOptions, Memory, Probe, Reason, Resources, Result, Target
+from probes.base import BatchProbe, CheckOptions, Memory, Probe, Reason, Resources, Result, Target
 
 PING = "ping"
 GATED = ("onvif", "frame")
 """Checks that are not asked while the camera does not answer at all."""
 
 _DEFAULT_SEATS = 64
+_OWN_DEADLINE_SECONDS = 2.0
 
 
 def turns(config: Config, inventory: Inventory) -> Iterator[TurnSpec]:
@@ -149,10 +150,11 @@ def _limits(config: Config) -> UplinkLimits:
 
 
 async def ask_once(check: Check, target: Target) -> Result:
-    """Ask now; a time-out is a fail."""
+    """Ask now; a time-out is a fail. A probe that keeps its own deadline gets the time to say what it saw."""
     begun = time.monotonic()
+    grace = _OWN_DEADLINE_SECONDS if isinstance(check.probe, BatchProbe) else 0.0
     try:
-        async with asyncio.timeout(check.timeout):
+        async with asyncio.timeout(check.timeout + grace):
             return await check.probe.ask(target)
     except TimeoutError:
         took = time.monotonic() - begun

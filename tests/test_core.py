@@ -217,6 +217,20 @@ def test_one_ping_serves_all_channels_of_a_device() -> None:
     assert {c for (c, axis), s in story.latest().items() if s is State.ONLINE} == {"ch1", "ch2", "ch3", "c2"}
 
 
+def test_channels_of_a_device_share_its_refused_logins() -> None:
+    """Three refusals are three for the whole device, not three a channel: or the device locks the account."""
+    story = Story(2)
+    channels = [replace(camera(1), id=f"ch{i}", channel=i) for i in (1, 2)]
+    story.core.replace(inventory([*channels, camera(2)]), story.now)
+    refused = replace(
+        Result.fail(Reason.AUTH), learnt={"refusals": 2, "refused_login": "ab", "snapshot_uri": "/1"}
+    )
+    story.fold(("ch1", "onvif", refused))
+    assert story.core.memory("ch2") == Memory(refusals=2, refused_login="ab")
+    assert story.core.memory("ch1").snapshot_uri == "/1"
+    assert story.core.memory("c2") == Memory()
+
+
 def test_restart_continues_states_without_flips() -> None:
     """States of the last run hold until something else is seen; a restart alone flips nothing."""
     states = {("c1", Axis.ONLINE): (State.OFFLINE, START - 900_000, (), "timeout")}
