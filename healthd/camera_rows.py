@@ -11,8 +11,9 @@ from healthd.fields import (
     one_of,
     parse_address,
     parse_channel,
-    parse_degrees,
     parse_id,
+    parse_latitude,
+    parse_longitude,
     parse_name,
     parse_port,
     parse_reach,
@@ -202,8 +203,8 @@ class _Reader(Rows):
                 self.file, line, column, "is empty", "fill in both longitude and latitude, or neither"
             )
             return None, None
-        east = self.take(line, "longitude", longitude, partial(parse_degrees, limit=180), None)
-        north = self.take(line, "latitude", latitude, partial(parse_degrees, limit=90), None)
+        east = self.take(line, "longitude", longitude, parse_longitude, None)
+        north = self.take(line, "latitude", latitude, parse_latitude, None)
         return east, north
 
     def _doubt_code(self, line: int, id_: str, region: str) -> None:

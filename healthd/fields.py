@@ -41,7 +41,7 @@ def parse_id(text: str) -> str:
 
 
 def parse_name(text: str) -> str:
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):
         raise Wrong("holds a control character or a line break", "write it on one line")
     return text
 
@@ -122,14 +122,23 @@ def parse_resolution(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def parse_degrees(text: str, limit: int) -> float:
-    """A longitude (limit 180) or latitude (limit 90) in degrees, WGS-84."""
+def parse_longitude(text: str) -> float:
+    """Degrees east, WGS-84."""
+    return _degrees(text, 180, "write decimal degrees")
+
+
+def parse_latitude(text: str) -> float:
+    """Degrees north, WGS-84."""
+    return _degrees(text, 90, "longitude and latitude may be swapped")
+
+
+def _degrees(text: str, limit: int, remedy: str) -> float:
     if not _NUMBER.fullmatch(text):
         raise Wrong("is not a number of degrees", "write decimal degrees, such as 120.8644")
-    if abs(float(text)) > limit:
-        swapped = "longitude and latitude may be swapped" if limit == 90 else "write decimal degrees"
-        raise Wrong(f"is not within ±{limit}", swapped)
-    return float(text)
+    degrees = float(text)
+    if not -limit <= degrees <= limit:
+        raise Wrong(f"is not within ±{limit}", remedy)
+    return degrees
 
 
 def parse_hours(text: str) -> float:

@@ -14,7 +14,7 @@ import pytest
 
 from healthd.inventory import Difference, diff, load_inventory, lost_share
 from healthd.model import Inventory, Lifecycle
-from healthd.problems import BadInput, Problem
+from healthd.problems import BadInput
 from probes.base import Credential
 
 REGIONS = """code,name,level,parent
@@ -396,11 +396,3 @@ def test_a_large_city(fleet: Fleet) -> None:
     assert (
         inventory.cameras["32060201001320000003"].placement is inventory.cameras["32060201001320000153"].placement
     )
-
-
-def test_problems_are_values(fleet: Fleet) -> None:
-    """A problem's parts can be read apart, for pages and JSON."""
-    with pytest.raises(BadInput) as caught:
-        load_inventory(fleet.write(cameras=camera_row(region="3207")))
-    (problem,) = caught.value.problems
-    assert problem == Problem("cameras.csv", 2, 'region "3207"', "unknown", 'did you mean "3206"?')

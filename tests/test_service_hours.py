@@ -62,9 +62,8 @@ def test_always_and_merged() -> None:
     """No hours are all hours; what overlaps or touches is one span."""
     assert open_spans("", "2026-11-20T00:00", "2026-11-27T00:00") == ["Fri 00:00-Fri 00:00"]
     assert open_spans("00:00-24:00", "2026-11-20T00:00", "2026-11-27T00:00") == ["Fri 00:00-Fri 00:00"]
-    assert open_spans("07:00-12:00,11:00-13:00,13:00-14:00", "2026-11-20T00:00", "2026-11-21T00:00") == [
-        "Fri 07:00-Fri 14:00"
-    ]
+    friday = ("2026-11-20T00:00", "2026-11-21T00:00")
+    assert open_spans("07:00-12:00,11:00-13:00,13:00-14:00,08:00-09:00", *friday) == ["Fri 07:00-Fri 14:00"]
     assert list(ServiceHours().spans(5, 5, SHANGHAI)) == []
 
 

@@ -49,6 +49,11 @@ def test_encodings(tmp_path: Path, encoding: str, newline: str) -> None:
     )
 
 
+def test_gb18030_has_a_mark_too(tmp_path: Path) -> None:
+    """A byte order mark in GB18030 is no part of the first column's name."""
+    assert read(tmp_path, "\ufeffid,name\nc1,南通\n".encode("gb18030")) == ([(2, ["c1", "南通"])], [])
+
+
 def test_damaged_utf8_is_not_taken_for_gb18030(tmp_path: Path) -> None:
     """One broken byte in UTF-8 text is told with its line, not read as other characters."""
     good = "id,name\nc1,南通市崇川区学田街道\nc2,人民路\n".encode()
@@ -102,8 +107,8 @@ def test_no_file(tmp_path: Path) -> None:
 def test_rows_that_cannot_be_taken(tmp_path: Path) -> None:
     """Ragged rows and endless cells are told with their line; the good rows around them are read all the same."""
     text = "\n".join(
-        ["id,name", "c1,a", "c2", "c3,b,c", "c4,d,,", "", " , ", ",,,", "c5," + "x" * 1_000_000, "c6," + "y" * 5000,
-         '"c7","broken"quote', "c8,two", '"c9","on two\nlines"', "c10,z"]
+        ["id,name", "c1,a", "c2", "c3,b,c", "c4,d,,", "", " , ", ",,,", "c5," + "x" * 1_000_000,
+         "c6," + "y" * 5000, '"c7","broken"quote', "c8,two", '"c9","on two\nlines"', "c10,z"]
     )  # fmt: skip
     rows, problems = read(tmp_path, text)
     assert rows == [
@@ -150,6 +155,7 @@ def test_excel(tmp_path: Path) -> None:
         ["c", "d", date(2026, 11, 21)],
         [None, None, None],
         ["e", True, None],
+        ["f", None, "z"],
     ]
     assert read(tmp_path, excel(rows)) == (
         [
@@ -157,6 +163,7 @@ def test_excel(tmp_path: Path) -> None:
             (3, ["7", "b", "120.8812"]),
             (4, ["c", "d", "2026-11-21"]),
             (6, ["e", "yes", ""]),
+            (7, ["f", "", "z"]),
         ],
         [],
     )
