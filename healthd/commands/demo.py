@@ -155,7 +155,17 @@ async def _city_of_demo(options: CityOptions, days: int, ready: Connection) -> N
         if days > 0:
             await asyncio.to_thread(_write_past, options, city.plan, days)
         ready.send("")
+        watch = asyncio.create_task(_stop_without_parent(stop))
         await city.live(stop)
+        watch.cancel()
+
+
+async def _stop_without_parent(stop: asyncio.Event) -> None:
+    """A demo that was killed takes its city along."""
+    parent = multiprocessing.parent_process()
+    while parent is not None and parent.is_alive():  # noqa: ASYNC110 (a process has no event to await)
+        await asyncio.sleep(1)
+    stop.set()
 
 
 def _write_past(options: CityOptions, plan: Plan, days: int) -> None:
