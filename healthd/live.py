@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+from healthd.incidents.incident import Incident
 from healthd.model import Asked, Axis, Camera, Flip, Inventory, Moment, State
 from healthd.profiles import Profile
 from healthd.rates import Row
@@ -51,6 +52,22 @@ class RegionTraffic:
     lost: int
 
 
+REPAIR_BUCKETS_SECONDS = (600.0, 3600.0, 4 * 3600.0, 24 * 3600.0, 48 * 3600.0, 7 * 86400.0)
+
+RepairKey: TypeAlias = tuple[str, str, str, str]
+"""(region, kind, cause, maintainer): the leaf region of the incident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """What became of incidents since the daemon's start. A merged one counts as opened, never as closed."""
+
+    opened: Mapping[RepairKey, int] = field(default_factory=dict)
+    closed: Mapping[RepairKey, int] = field(default_factory=dict)
+    # one count per bucket of REPAIR_BUCKETS_SECONDS, then +Inf, not cumulative; and the sum in seconds
+    durations: Mapping[RepairKey, tuple[tuple[int, ...], float]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A consistent picture of the fleet at one moment, made on the event loop, rendered off it."""
@@ -69,6 +86,8 @@ class Page:
     cameras: Sequence[CameraView]
     blind: bool
     ready: bool
+    incidents: Sequence[Incident] = ()  # the open ones
+    repairs: Repairs = Repairs()
 
 
 Standing: TypeAlias = tuple[State, Moment, tuple[str, ...], str]
