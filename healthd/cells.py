@@ -75,12 +75,14 @@ class Cells:
         if cell is None:
             cell = cells[piece.situation] = Cell(group, piece.situation, len(self.marks))
         ended = end <= now
-        cell.enter(start, cameras)
         if ended:
-            cell.enter(end, -cameras)
+            cell.base += cameras * (end - start)  # in and out at once
+        else:
+            cell.enter(start, cameras)
         if start < self.marks[-1]:
             for number, mark in enumerate(self.marks):
-                cell.marks[number] += cameras * max(0, min(end, mark) - start)
+                if start < mark:
+                    cell.marks[number] += cameras * (min(end, mark) - start)
         if end > self.booked_until:
             self._decide(start, cell, cameras)
             if ended:

@@ -94,8 +94,8 @@ _AT_FIRST = (True, False, None, State.UNKNOWN, (State.UNKNOWN, (), False))
 def pieces(history: CameraHistory, watch: Watch, start: Moment, end: Moment) -> Iterator[Piece]:
     """[start, end) of a camera, cut where anything changes that may decide a bucket; ascending, without gaps.
 
-    Nothing at all if the camera was not in the inventory for a moment of it. Where the camera has service hours,
-    the last piece ends with the watch if that ends sooner.
+    Nothing at all if the camera was not in the inventory for a moment of it. Past the end of the watch service
+    hours are taken to stay as they were.
     """
     for since, until, placement, present in stays(history, start, end):
         if not present:
@@ -103,8 +103,8 @@ def pieces(history: CameraHistory, watch: Watch, start: Moment, end: Moment) -> 
         elif placement.lifecycle is not Lifecycle.IN_SERVICE:
             yield Piece(since, until, placement, _out_of_lifecycle(placement.lifecycle))
         else:
-            last = min(until, watch.end) if placement.service_hours else until
-            for begin, finish, values in _cut(_changes(history, watch, placement, since), since, last):
+            changes = _changes(history, watch, placement, since)
+            for begin, finish, values in _cut(changes, since, until):
                 yield Piece(begin, finish, placement, _situation(placement.picture, values))
 
 

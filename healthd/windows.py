@@ -28,7 +28,8 @@ DAY: Moment = 24 * 3600 * 1000
 KEEP: Moment = 8 * DAY
 """How far back a flip may be dated: a camera's states are kept for so long."""
 
-_HORIZON: Moment = 8 * DAY  # how far ahead of midnight service hours are worked out
+# How far ahead of a day's start service hours are worked out. They repeat weekly: the next change is within it.
+_HORIZON: Moment = 9 * DAY
 _BECOMES = {"today": "yesterday", "month": "previous_month"}
 
 Totals = Mapping[tuple[str, str, str, str, str], Moment]
@@ -127,7 +128,7 @@ class Windows:
         axis = history.online if flip.axis is Axis.ONLINE else history.picture
         entry: Entry = (flip.at, flip.state, flip.faults)
         if entry in axis:
-            return True
+            return True  # put in again it would outdo a later one of the same moment
         for piece in self._begun(camera, flip.at):
             self._cells.book(piece, -1, self._at)
         place = bisect_right(axis, flip.at, key=itemgetter(0))
@@ -271,7 +272,7 @@ class Windows:
             at, name = heappop(self._due)
             camera = self._cameras[name]
             if camera.until != at:
-                continue  # a flip has changed its future since
+                continue  # a flip has changed its future since, or this is a second entry for the same change
             self._at = at
             if camera.cell:
                 self._cells.leave(camera.cell, at)
@@ -295,12 +296,14 @@ class Windows:
         """The window `name` begins anew; what it was becomes the window `ended`."""
         window = self._windows[ended] = self._windows[name]
         window.served = {}
-        for absent in window.absent.values():
-            absent.enter(span.start, -absent.count)
         window = self._windows[name] = _Window(span)
-        for camera in self._cameras.values():
-            if camera.cell and not camera.cell.situation.out:
-                self._serve(window, camera.history.camera, frozenset([camera.cell.group]))
+        window.members.update(self._heads().members)
+        alone = {group: groups for groups in window.members for group in groups}
+        window.served = {
+            name: alone[camera.cell.group]
+            for name, camera in self._cameras.items()
+            if camera.cell and not camera.cell.situation.out
+        }
 
     def _starts(self) -> list[Moment]:
         return sorted({window.span.start for window in self._windows.values()})

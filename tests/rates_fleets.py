@@ -45,11 +45,11 @@ PLACEMENTS = st.builds(
     class_=st.sampled_from(["1", "2", "3", "9"]),
     unit=st.sampled_from(["", "school", "police"]),
     maintainer=st.sampled_from(["", "north"]),
-    lifecycle=st.sampled_from([*[Lifecycle.IN_SERVICE] * 4, Lifecycle.SUSPENDED, Lifecycle.PLANNED]),
+    lifecycle=st.sampled_from([*[Lifecycle.IN_SERVICE] * 8, Lifecycle.SUSPENDED, Lifecycle.PLANNED]),
     service_hours=st.sampled_from(["", "", "mon-fri 07:00-19:00", "22:00-06:00", "sat,sun 00:00-24:00"]),
     picture=st.sampled_from([True, True, True, False]),
 )
-ONLINE = st.tuples(st.sampled_from([State.ONLINE, State.OFFLINE, State.UNKNOWN]), st.just(()))
+ONLINE = st.tuples(st.sampled_from([*[State.ONLINE] * 4, State.OFFLINE, State.UNKNOWN]), st.just(()))
 PICTURE = st.sampled_from(
     [
         (State.GOOD, ()),
@@ -77,7 +77,7 @@ class PlacedFleet:
 def moments(first: Moment, last: Moment) -> st.SearchStrategy[Moment]:
     """Mostly near the end, and often on a full hour, so that things happen at once."""
     hours = (last - first) // HOUR
-    ago = st.one_of(st.integers(0, min(hours, 60)), st.integers(0, hours))
+    ago = st.one_of(st.integers(0, min(hours, 90)), st.integers(0, min(hours, 200)), st.integers(0, hours))
     return st.builds(
         lambda hour, jitter: max(first, last - hour * HOUR - jitter),
         ago,
@@ -93,7 +93,7 @@ def fleets(draw: st.DrawFn) -> PlacedFleet:
     now = parse_moment(when, zone) + draw(st.sampled_from([0, 1, 12345]))
     built = now - draw(st.sampled_from([0, 1, 2 * HOUR, 30 * HOUR, 75 * HOUR]))
     edges = sorted(draw(st.lists(moments(now - 70 * DAY, built), max_size=5, unique=True)))
-    begun = min(edges[-1], built) if len(edges) % 2 else built - 50 * HOUR
+    begun = edges[-1] if len(edges) % 2 else now - 69 * DAY
     beats = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=False) if b <= begun]
     histories = tuple(
         draw(_histories(f"camera-{number}", now, built)) for number in range(draw(st.integers(1, 4)))
@@ -105,10 +105,11 @@ def fleets(draw: st.DrawFn) -> PlacedFleet:
 @st.composite
 def _histories(draw: st.DrawFn, camera: str, now: Moment, built: Moment) -> CameraHistory:
     first = now - 70 * DAY
-    placed = sorted(draw(st.lists(moments(first, built - 1), min_size=1, max_size=3, unique=True)))
-    placements = [(at, draw(st.one_of(PLACEMENTS, PLACEMENTS, PLACEMENTS, st.none()))) for at in placed]
-    online = sorted(draw(st.lists(moments(first, now), max_size=6, unique=True)))
-    picture = sorted(draw(st.lists(moments(first, now), max_size=6, unique=True)))
+    moved = sorted({first + DAY, *draw(st.lists(moments(first, built - 1), max_size=2))})
+    placed = moved if draw(st.booleans()) else moved[-1:]
+    placements = [(at, draw(st.one_of(*[PLACEMENTS] * 4, st.none()))) for at in placed]
+    online = sorted({first + 2 * DAY, *draw(st.lists(moments(first, now), max_size=8))})
+    picture = sorted(draw(st.lists(moments(first, now), min_size=2, max_size=10, unique=True)))
     exempt = sorted(
         (at, at + draw(st.sampled_from([0, HOUR, 30 * HOUR])))
         for at in draw(st.lists(moments(first, now + 30 * HOUR), max_size=2))

@@ -30,7 +30,7 @@ MONTH = parse_month("2026-06", ZONE)
 TERMS = Terms(INVENTORY, PROFILES)
 DEFAULT, NINGXIA = BUILT_IN["default"], BUILT_IN["ningxia-2014"]
 SETTINGS = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 KINDS = ("good", "bad", "undiagnosed", "unknown", "exempt", "out_of_service")
 SUMMED = (*KINDS, "raw_good", "raw_assessed")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from healthd.model import Axis, CameraHistory, Flip, Moment, State
+from healthd.model import Axis, CameraHistory, Flip, Moment, Placement, State
 from healthd.periods import parse_moment
 from healthd.pool import Terms
 from healthd.rates import Row, rows
@@ -204,3 +204,51 @@ def test_a_clock_that_jumps_rolls_every_day_and_month_between(days: int) -> None
     for name, span in windows.spans(NOW + days * DAY).items():
         if name != "now":
             assert row_of(windows.rows(name, NOW + days * DAY)).good == span.end - span.start
+
+
+@pytest.mark.parametrize("hours", ["mon-fri 07:00-19:00", "22:00-06:00"])
+def test_service_hours_go_on_for_weeks_without_a_rebuild(hours: str) -> None:
+    """Weeks after the start, the hours of every day are still opened and closed by time alone."""
+    camera = replace(
+        steady("a", NOW - 70 * DAY), placements=((NOW - 70 * DAY, Placement("320101", "1", service_hours=hours)),)
+    )
+    windows = windows_over([camera])
+    for days in range(1, 40, 3):
+        now = NOW + days * DAY
+        for name in NAMES:
+            span = windows.spans(now)[name]
+            beats = [(BEATS[0][0], now)]
+            assert windows.rows(name, now) == [*rows([camera], Watch(beats, ZONE, span.start, span.end), TERMS)]
+
+
+def test_of_two_flips_of_one_moment_the_later_holds_even_if_the_first_comes_again() -> None:
+    """A flip that is applied twice, as after a rebuild, does not outdo what came after it."""
+    windows = windows_over([steady("a", NOW - 70 * DAY)])
+    first = Flip("a", Axis.ONLINE, NOW - HOUR, State.OFFLINE, State.ONLINE)
+    for flip in (first, replace(first, state=State.ONLINE, was=State.OFFLINE), first):
+        assert windows.apply(flip)
+    assert row_of(windows.rows("today", NOW)).bad == 0
+
+
+def test_a_camera_counts_from_its_first_moment_in_service() -> None:
+    """Opening this very moment it has no second yet; a millisecond later it counts in today and the month."""
+    noon = Placement("320101", "1", service_hours="12:00-13:00")
+    opening = replace(steady("a", NOW - HOUR), placements=((NOW - HOUR, noon),))
+    built_before = Windows.build([opening], BEATS, TERMS, ZONE, NOW - 1)
+    for windows in (windows_over([opening]), built_before):
+        for now, cameras in ((NOW, 0), (NOW + 1, 1), (NOW + 2 * DAY, 1)):
+            for name in ("today", "month"):
+                row = row_of(windows.rows(name, now), class_="1")
+                assert row.cameras == (cameras if now < NOW + DAY or name == "month" else 0)
+
+
+def test_a_camera_that_left_stays_out_of_service_until_its_windows_end() -> None:
+    """Seconds after a camera left are out of service where it was, and it is in no later window."""
+    gone = replace(
+        steady("a", NOW - 70 * DAY), placements=((NOW - 70 * DAY, Placement("320101", "1")), (NOW - HOUR, None))
+    )
+    windows = windows_over([gone])
+    assert row_of(windows.rows("today", NOW)).out_of_service == HOUR
+    assert row_of(windows.rows("yesterday", NOW + DAY)).out_of_service == 13 * HOUR
+    assert windows.rows("today", NOW + DAY) == windows.rows("now", NOW + DAY) == []
+    assert row_of(windows.rows("month", NOW + DAY)).out_of_service == 25 * HOUR
