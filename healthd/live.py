@@ -88,6 +88,9 @@ class Page:
     ready: bool
     incidents: Sequence[Incident] = ()  # the open ones
     repairs: Repairs = Repairs()
+    # (region, class, finding) -> cameras in and below the region; finding: reach_without_picture (online, but no
+    # picture) | picture_without_reach (offline, while a fresh frame or ONVIF answered)
+    disagreements: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
 
 
 Standing: TypeAlias = tuple[State, Moment, tuple[str, ...], str]

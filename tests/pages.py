@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
-from healthd.live import CameraView, Page, RegionTraffic
+from healthd.incidents.incident import Acknowledgement, Cause, Incident, Kind
+from healthd.live import CameraView, Page, RegionTraffic, Repairs
 from healthd.model import Camera, Device, Inventory, Lifecycle, Maintainer, Moment, Placement, Region, State
 from healthd.profiles import BUILT_IN, Profile
 from healthd.rates import Row
@@ -35,7 +37,7 @@ def inventory(cameras: Iterable[Camera], regions: Sequence[Region] = _REGIONS) -
         regions={region.code: region for region in regions},
         devices={device.id: device for device in _DEVICES},
         cameras={camera.id: camera for camera in cameras},
-        maintainers={"m1": Maintainer("m1", "江海安防")},
+        maintainers={"m1": Maintainer("m1", "江海安防", "0513-5555 0199")},
         digest="test",
     )
 
@@ -115,6 +117,61 @@ def page(
         cameras=cameras,
         blind=False,
         ready=True,
+    )
+
+
+def incident(id_: str, cameras: Iterable[str], cause: Cause = Cause.DEVICE, **fields: Any) -> Incident:
+    """An open incident of cameras of 城东街道 since three hours ago, due in 21."""
+    down = frozenset(cameras)
+    standard: dict[str, Any] = {
+        "kind": Kind.OFFLINE,
+        "subject": min(down, default=""),
+        "region": "320602001",
+        "class_": "1",
+        "unit": "城东派出所",
+        "maintainer": "m1",
+        "since": AT - 3 * HOUR,
+        "opened": AT - 3 * HOUR + 60_000,
+        "due": AT + 21 * HOUR,
+        "most_cameras": len(down),
+    }
+    return Incident(id=id_, cause=cause, camera_ids=down, **{**standard, **fields})
+
+
+def troubled(quiet: Page) -> Page:
+    """The page with three open incidents, repairs done, and disagreements between reach and picture."""
+    taken = Acknowledgement("王工", AT - 2 * HOUR, "已派人 & 带备件")
+    cabinet = incident(
+        "i-2",
+        ["cam-00004", "cam-00008"],
+        Cause.POWER,
+        subject="sw-1",
+        acknowledged=taken,
+        evidence=("sw-1 does not answer since 15:00.", "2 of 2 cameras behind it are down."),
+    )
+    dark = {
+        "kind": Kind.PICTURE,
+        "region": "320612100",
+        "class_": "2",
+        "since": AT - 50 * HOUR,
+        "due": AT - 2 * HOUR,
+    }
+    key, other = ("320602001", "offline", "power", "m1"), ("320612100", "offline", "power", "m1")
+    return replace(
+        quiet,
+        incidents=[
+            incident("i-1", ["cam-00005"], Cause.PICTURE, **dark),
+            cabinet,
+            incident(
+                "i-3", ["cam-00006"], Cause.ACCOUNT, kind=Kind.ACCOUNT, region="320612100", maintainer="", due=0
+            ),
+        ],
+        repairs=Repairs(
+            opened={key: 4, other: 1},
+            closed={key: 2, other: 1},
+            durations={key: ((1, 0, 0, 1, 0, 0, 0), 30_000.5), other: ((0, 0, 0, 0, 0, 0, 1), 700_000.0)},
+        ),
+        disagreements={("3206", "all", "reach_without_picture"): 2, ("3206", "2", "picture_without_reach"): 0},
     )
 
 

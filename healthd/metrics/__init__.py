@@ -1,0 +1,111 @@
+"""The page that Prometheus reads: regions, incidents, cameras and self-metrics of one `Page`, as text.
+
+Names and labels are a contract with dashboards and alert rules: docs/metrics.md says what each means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.exposition import generate_latest as generate_text
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.registry import Collector
+
+from healthd.exposition import Format, encode, escape
+from healthd.live import CameraView, Page
+from healthd.metrics.cameras import camera_blocks
+from healthd.metrics.incidents import INCIDENTS_SHOWN, incident_blocks
+from healthd.metrics.regions import region_blocks
+from healthd.model import Camera, State
+
+
+@dataclass(frozen=True, slots=True)
+class PerCamera:
+    """Whether /metrics has series per camera: `auto` (always up to `limit` cameras, bad above), `always`, `bad`
+    (only of cameras that are bad now), `never`."""
+
+    mode: str = "auto"
+    limit: int = 20_000
+
+    def choose(self, cameras: Sequence[CameraView]) -> Sequence[CameraView]:
+        mode = self.mode
+        if mode == "auto":
+            mode = "always" if len(cameras) <= self.limit else "bad"
+        if mode == "bad":
+            return [view for view in cameras if _is_bad(view)]
+        return cameras if mode == "always" else ()
+
+
+class MetricsPage:
+    """Renders pages. For one thread at a time: it keeps the label text of cameras from page to page.
+
+    `shown`: open incidents with series of their own, the largest; the rest is only counted.
+    """
+
+    def __init__(
+        self, registry: CollectorRegistry, per_camera: Callable[[], PerCamera], shown: int = INCIDENTS_SHOWN
+    ) -> None:
+        self._shown = shown
+        self._own = _WithoutCreated(registry)
+        self._per_camera = per_camera
+        self._labels: dict[str, tuple[Camera, str]] = {}
+
+    def render(self, page: Page, form: Format) -> bytes:
+        """The whole of /metrics."""
+        cameras = self._per_camera().choose(page.cameras)
+        generate = generate_openmetrics if form is Format.OPENMETRICS else generate_text
+        # prometheus_client's part comes last: in OpenMetrics it closes the page with its # EOF.
+        own = [generate(self._own)]
+        blocks = chain(region_blocks(page, form), incident_blocks(page, form, self._shown))
+        return b"".join(chain(encode(blocks), self._camera_blocks(cameras, form), own))
+
+    def cameras(self, page: Page, form: Format, region: str) -> bytes:
+        """/metrics/cameras: every camera of one region and below it, whatever `PerCamera` says."""
+        top = page.inventory.paths[region]
+        inside = {code for code, path in page.inventory.paths.items() if path.startswith(top)}
+        views = [view for view in page.cameras if view.camera.placement.region in inside]
+        return b"".join(
+            chain(self._camera_blocks(views, form), [b"# EOF\n"] if form is Format.OPENMETRICS else [])
+        )
+
+    def _camera_blocks(self, views: Sequence[CameraView], form: Format) -> Iterator[bytes]:
+        self._forget_cameras(views)
+        return encode(camera_blocks([(view, self._labels_of(view.camera)) for view in views], form))
+
+    def _labels_of(self, camera: Camera) -> str:
+        known = self._labels.get(camera.id)
+        if known is not None and known[0] is camera:
+            return known[1]
+        text = (
+            f'camera="{escape(camera.id)}",region="{escape(camera.placement.region)}",'
+            f'class="{escape(camera.placement.class_)}"'
+        )
+        self._labels[camera.id] = (camera, text)
+        return text
+
+    def _forget_cameras(self, views: Collection[CameraView]) -> None:
+        # Cameras that left the inventory: a rare and small waste, so it may double before it is swept.
+        if len(self._labels) > 2 * len(views) + 1000:
+            self._labels.clear()
+
+
+class _WithoutCreated(Collector):
+    """A registry without the `_created` series, which double the page and which no reader here needs."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric
+
+
+def _is_bad(view: CameraView) -> bool:
+    return view.camera.in_service and (
+        view.online is State.OFFLINE or view.picture in (State.FAULTY, State.NO_PICTURE)
+    )
