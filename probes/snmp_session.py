@@ -26,7 +26,7 @@ from gufo.snmp.aio import SnmpSession
 from gufo.snmp.user import KeyType
 
 from probes.base import Credential
-from probes.ber import check_message
+from probes.ber import NotBerError, check_message
 
 AUTH_PROTOCOLS: Mapping[str, type[BaseAuthKey]] = {
     "md5": Md5Key,
@@ -55,23 +55,39 @@ class Session(SnmpSession):
     """gufo's session, but every datagram is looked at before gufo's decoder sees it, and the deadline is one for
     the whole asking: gufo's own begins anew with every stray datagram.
 
-    gufo_snmp 0.13 indexes by lengths that the device chose and panics, with a backtrace on stderr.
+    gufo_snmp 0.13 indexes by lengths that the device chose and panics, with a backtrace on stderr. A bad datagram
+    is taken off the socket as it is told, so that the asking may go on. `requests` and `received_bytes` count.
     """
+
+    requests = 0
+    received_bytes = 0
 
     def close(self) -> None:
         """Closes the socket. gufo_snmp leaves that to the garbage collector, which a cancelled asking's traceback
         would make wait."""
         del self._sock
 
+    async def _send(self, sender: Callable[[], None]) -> None:
+        self.requests += 1
+        await super()._send(sender)
+
     async def _recv(self, receiver: Callable[[], T]) -> T:
         try:
             while True:
                 await _readable(self._fd)
                 try:
-                    _screen(self._fd)
+                    self.received_bytes += _screen(self._fd)
                     return receiver()
                 except BlockingIOError:  # nothing there after all, or no answer to this request
                     continue
+                except Exception:
+                    raise
+                except BaseException as error:
+                    # A panic in gufo_snmp's Rust decoder (0.13: an encrypted part that decrypts to nonsense) comes
+                    # as a BaseException of a class that cannot be imported. It must not stop the daemon.
+                    if type(error).__name__ != "PanicException":
+                        raise
+                    raise NotBerError("its decoder gave up") from None
         finally:
             del receiver  # a method of the socket: see close
 
@@ -91,13 +107,23 @@ def _wake(ready: asyncio.Future[None]) -> None:
         ready.set_result(None)
 
 
-def _screen(fd: int) -> None:
-    """Looks at the next datagram without taking it; raises NotBerError, TooLargeError or the socket's OSError."""
+def _screen(fd: int) -> int:
+    """Looks at the next datagram without taking it, and returns its size; raises NotBerError or TooLargeError, and
+    then takes it, or the socket's OSError."""
     view = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, fileno=fd)  # the family does not matter for recv
     try:
         data = view.recv(MAX_DATAGRAM_BYTES + 1, socket.MSG_PEEK)
+        try:
+            _check(data)
+        except (NotBerError, TooLargeError):
+            view.recv(1)
+            raise
     finally:
         view.detach()
+    return len(data)
+
+
+def _check(data: bytes) -> None:
     if len(data) > MAX_DATAGRAM_BYTES:
         raise TooLargeError(f"the answer has more than {MAX_DATAGRAM_BYTES} bytes")
     check_message(data)

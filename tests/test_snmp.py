@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from probes.base import Credential, Memory, Outcome, Reason
-from probes.snmp import SnmpOptions, failure, plain, rebooted, text
+from probes.snmp import SnmpOptions
+from probes.snmp_exchange import failure, plain, rebooted, text
 from probes.snmp_session import missing
 from tests.snmpd import CONTACT, DESCR, LOCATION, NAME, NOW, V2C, V3, V3_SIGNED, Snmpd, ask, at
 
