@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from healthd.credentials import Login
+from healthd.incident_options import IncidentOptions
 from healthd.problems import BadInput, Problem, Wrong, did_you_mean
 from healthd.profiles import BUILT_IN
 from healthd.section import AbsolutePath, Address, Label, Network, Section, Share, Surroundings, surroundings
@@ -166,6 +167,7 @@ class _File(Section):
     simulated: bool = False
     inventory_guard: InventoryGuard = InventoryGuard()
     author: Label = "inventory"
+    incidents: IncidentOptions = IncidentOptions()
 
 
 # Both take their names from the one list of probes.
@@ -208,6 +210,7 @@ class Config:
     simulated: bool
     inventory_guard: InventoryGuard
     author: str
+    incidents: IncidentOptions
 
 
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:

@@ -34,7 +34,7 @@ class SelfMetrics:
             registry=registry,
         )
         self._store_pending = Gauge(
-            "healthd_store_pending", "Rows that wait to be written to the store.", registry=registry
+            "healthd_store_pending", "Batches that wait to be written to the store.", registry=registry
         )
         self._store_errors = Counter(
             "healthd_store_errors_total", "Transactions of the store that failed.", registry=registry
@@ -87,8 +87,8 @@ class SelfMetrics:
     def store_failed(self) -> None:
         self._store_errors.inc()
 
-    def set_store_pending(self, rows: int) -> None:
-        self._store_pending.set(rows)
+    def set_store_pending(self, batches: int) -> None:
+        self._store_pending.set(batches)
 
     def reloaded(self, at: Moment, lifecycles: Iterable[Lifecycle]) -> None:
         """Configuration and inventory were taken; `lifecycles`: one entry a camera."""

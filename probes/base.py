@@ -94,7 +94,6 @@ class Memory:
     refusals: int = 0  # refused logins in a row, over ONVIF and HTTP together
     refused_login: str = ""  # Credential.fingerprint that was refused
     booted_at: float | None = None  # seconds since the epoch, from SNMP uptime
-    snmp_engine: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

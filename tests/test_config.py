@@ -76,6 +76,10 @@ def test_defaults(tmp_path: Path) -> None:
     assert (config.metrics.per_camera, config.metrics.per_camera_limit) == ("auto", 20_000)
     assert config.seats == {"snmp": 64, "onvif": 64, "frame": 32}
     assert config.inventory_guard.max_lost == Fraction(1, 5)
+    incidents = config.incidents
+    assert (incidents.mass_cameras, incidents.mass_window, incidents.settle, incidents.shown) == (8, 120, 5, 500)
+    assert (incidents.repair.single, incidents.repair.mass, incidents.repair.by_class) == (86400, 172800, {})
+    assert (incidents.flapping.flips, incidents.flapping.window) == (6, 3600)
     assert (config.author, config.simulated) == ("inventory", False)
     assert (config.reference_targets, config.probe_networks, config.credentials) == ((), (), {})
 
@@ -189,6 +193,13 @@ site: again
         ("web: {tokens: [{name: a, sha256: my-token}]}\n", "web.tokens[0].sha256: is not a SHA-256 digest of"),
         ("timezone: ../../etc/passwd\n", 'timezone: "../../etc/passwd" is not a time zone (write'),
         ("simulated: 1\n", "simulated: must be true or false"),
+        ("incidents: {mass_cameras: 1}\n", "incidents.mass_cameras: must be greater than or equal to 2"),
+        ("incidents: {mass_window: 2}\n", "incidents.mass_window: 2 is not a duration: write a number and a unit"),
+        ("incidents: {settle: 3m}\n", "incidents: settle is above mass_window (it waits for flips that come"),
+        ("incidents: {repair: {by_class: {4: 1h}}}\n", 'incidents.repair.by_class: "4" is not a class (there are'),
+        ("incidents: {repair: {by_class: {1: 0s}}}\n", "incidents.repair.by_class.1: must be greater than 0"),
+        ("incidents: {repair: {mas: 1h}}\n", 'incidents.repair.mas: unknown key (did you mean "mass"?)'),
+        ("incidents: {flapping: {flips: 2}}\n", "incidents.flapping.flips: must be greater than or equal to 3"),
         ("credentials: [a]\n", "credentials: must hold keys ("),
         ("web:\n", "web: must hold keys (write the keys below it, indented, or {} for the defaults)"),
     ],
@@ -199,6 +210,15 @@ def test_mistakes(tmp_path: Path, addition: str, message: str) -> None:
     assert found.startswith(f"4: {message}")
     assert "hunter2" not in found
     assert "my-token" not in found
+
+
+def test_repair_limits_by_class(tmp_path: Path) -> None:
+    """A class has a limit of its own, with or without quotes around its number."""
+    for class_ in ('"1"', "1"):
+        incidents = load(
+            tmp_path, SMALLEST + f"incidents: {{repair: {{by_class: {{{class_}: 12h}}}}}}\n"
+        ).incidents
+        assert (incidents.repair.by_class, incidents.repair.single) == ({"1": 12 * 3600}, 86400)
 
 
 def test_nothing_to_ask(tmp_path: Path) -> None:

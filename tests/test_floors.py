@@ -16,17 +16,18 @@ ROOT = Path(__file__).parent.parent
 FLOORS = (
     "probes.base probes.ber probes.icmp_socket probes.mib probes.picture probes.soap",
     "probes.icmp probes.login probes.snmp_session",
-    "probes.http",
+    "probes.http probes.snmp_exchange",
     "probes.frame probes.onvif probes.ping probes.snmp",
     "probes",
     "healthd healthd.exposition healthd.jobs healthd.problems healthd.profiles",
     "healthd.fields healthd.model healthd.rows healthd.tables healthd.yamltext",
     "healthd.periods healthd.section healthd.service_hours healthd.state",
-    "healthd.camera_rows healthd.credentials healthd.fleet_rows healthd.timeline healthd.web_options",
+    "healthd.camera_rows healthd.credentials healthd.fleet_rows healthd.incident_options healthd.timeline"
+    " healthd.web_options",
     "healthd.buckets healthd.config healthd.inventory",
     "healthd.pool",
     "healthd.cells healthd.rates healthd.setup",
-    "healthd.windows",
+    "healthd.incidents healthd.windows",
     "healthd.live",
     "healthd.city healthd.clock healthd.core healthd.metrics healthd.schedule healthd.selfmetrics healthd.store"
     " healthd.web",

@@ -179,7 +179,6 @@ def test_what_was_learnt_of_a_camera_survives(store: Store) -> None:
         refusals=3,
         refused_login="ab",
         booted_at=1.5,
-        snmp_engine=b"\x80",
     )
     store.write(Batch(memories={"c1": Memory(), "c2": memory}, names={"c1": "东门"}, reached={"c1": 50}))
     store.write(Batch(memories={"c1": memory}, names={"c1": "西门"}, reached={"c1": 90}, reboots={"c2": 2}))

@@ -15,8 +15,10 @@ from sqlalchemy import Connection
 from healthd.model import Axis, Change, Flip, Placement, State
 from healthd.store import Batch, Step, Store, StoreError, Writer, backup, restore
 from healthd.store.copies import read_manifest
+from healthd.store.migrations import STEPS, newest
 
 AT = 1_795_000_000_000  # 2026-11-18T11:06:40Z
+NOW = newest(STEPS)  # this program's version
 
 
 @pytest.fixture
@@ -67,32 +69,35 @@ def tables(path: Path) -> set[str]:
 
 
 def test_an_upgrade_keeps_everything_and_a_copy(store: Store, url: str, path: Path) -> None:
-    """Two steps lead from version 1 to 3 with all records; the copy is the store as it was before the first."""
+    """Two further steps keep all records; the copy is the store as it was before the first."""
     store.write(numbered(1))
     before = content(store)
     store.close()
-    steps = [Step("areas of regions", add_area), Step("notes", add_note)]
+    steps = [*STEPS, Step("areas of regions", add_area), Step("notes", add_note)]
     upgraded = Store.open(url, writer=True, steps=steps)
     assert content(upgraded) == before
     upgraded.write(numbered(2))
     upgraded.close()
     assert "notes" in tables(path)
-    copy = path.with_name("healthd.db.v1.bak")
+    copy = path.with_name(f"healthd.db.v{NOW}.bak")
     assert "notes" not in tables(copy)
-    assert not path.with_name("healthd.db.v2.bak").exists()
+    assert not path.with_name(f"healthd.db.v{NOW + 1}.bak").exists()
     old = Store.open(f"sqlite:///{copy}", writer=False)
     assert content(old) == before
     old.close()
     Store.open(url, writer=True, steps=steps).close()
-    with pytest.raises(StoreError, match=r"version 3 is newer than this program's 1: .*healthd\.db\.vN\.bak"):
+    with pytest.raises(
+        StoreError, match=rf"version {NOW + 2} is newer than this program's {NOW}: .*healthd\.db\.vN\.bak"
+    ):
         Store.open(url, writer=True)
 
 
 def test_a_reader_does_not_upgrade(store: Store, url: str, path: Path) -> None:
     """A command that only reads an older store says who upgrades it, and leaves it alone."""
     store.close()
-    with pytest.raises(StoreError, match="version 1 is older than this program's 2: start `healthd run` once"):
-        Store.open(url, writer=False, steps=[Step("notes", add_note)])
+    said = f"version {NOW} is older than this program's {NOW + 1}: start `healthd run` once"
+    with pytest.raises(StoreError, match=said):
+        Store.open(url, writer=False, steps=[*STEPS, Step("notes", add_note)])
     assert "notes" not in tables(path)
 
 
@@ -100,11 +105,11 @@ def test_a_step_that_fails_leaves_the_version_before(store: Store, url: str, pat
     """Of a failing step nothing remains, the steps before it do, and the same upgrade can be tried again."""
     store.write(numbered(1))
     store.close()
-    with pytest.raises(StoreError, match=r"upgrade to version 3 \(fails\).*no such table: absent"):
-        Store.open(url, writer=True, steps=[Step("notes", add_note), Step("fails", fail)])
+    with pytest.raises(StoreError, match=rf"upgrade to version {NOW + 2} \(fails\).*no such table: absent"):
+        Store.open(url, writer=True, steps=[*STEPS, Step("notes", add_note), Step("fails", fail)])
     assert "notes" in tables(path)
     assert "half" not in tables(path)
-    mended = Store.open(url, writer=True, steps=[Step("notes", add_note), Step("areas", add_area)])
+    mended = Store.open(url, writer=True, steps=[*STEPS, Step("notes", add_note), Step("areas", add_area)])
     assert mended.last_heartbeat() == 1
     mended.close()
 
@@ -178,7 +183,7 @@ def test_a_backup_describes_itself(store: Store, url: str, tmp_path: Path) -> No
     store.write(numbered(1))
     made = backup(url, tmp_path / "b", AT)
     copy = (tmp_path / "b" / "healthd.db").read_bytes()
-    assert (made.version, made.at, made.size_bytes) == (1, "2026-11-18T11:06:40Z", len(copy))
+    assert (made.version, made.at, made.size_bytes) == (NOW, "2026-11-18T11:06:40Z", len(copy))
     assert made.sha256 == hashlib.sha256(copy).hexdigest()
     assert read_manifest(tmp_path / "b") == made
     assert sorted(file.name for file in (tmp_path / "b").iterdir()) == ["healthd.db", "manifest.json"]
@@ -291,7 +296,7 @@ def test_a_bad_backup_is_refused(store: Store, url: str, tmp_path: Path) -> None
     refused("SHA-256 differs")
     copy.write_bytes(whole)
     manifest.write_text(json.dumps({**json.loads(text), "version": made.version + 1}), "utf-8")
-    refused("version 2 is newer than this program's 1")
+    refused(f"version {NOW + 1} is newer than this program's {NOW}")
     for broken in ("", "[]", "{}", '{"version": "x", "at": "", "size_bytes": 1, "sha256": ""}', "\x00\xff"):
         manifest.write_text(broken, "utf-8")
         refused("not a manifest")

@@ -1,9 +1,9 @@
-"""What must survive: flips, heartbeats, where every camera stood, what was learnt of it. SQLite, one writer."""
+"""What must survive: flips, heartbeats, where every camera stood, incidents and their feed. SQLite, one writer."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from healthd.store.connect import reading_engine, writing_engine
 from healthd.store.copies import Manifest, backup, restore
 from healthd.store.errors import StoreError, explained
 from healthd.store.files import Lock, path_of
+from healthd.store.incident_rows import prune_happenings, prune_incidents
 from healthd.store.migrations import STEPS, Step, Steps, check, upgrade, version_of
 from healthd.store.read import Reader, Standing
 from healthd.store.write import Batch, Bundle, known_keys, prune_flips, prune_heartbeats, write_rows
@@ -31,7 +32,7 @@ __all__ = [
     "restore",
 ]
 
-_PRUNED_AT_ONCE = 1000  # cameras a transaction: a flip never waits long behind the clean-up
+_PRUNED_AT_ONCE = 1000  # cameras (or rows) a transaction: a flip never waits long behind the clean-up
 
 
 class Store(Reader):
@@ -80,10 +81,11 @@ class Store(Reader):
             self._keys.update(fresh)  # only now: after a failure the same keys are given again
 
     def prune(self, before: Moment) -> int:
-        """Forget flips and runs before `before`, by pieces; returns how many flips went.
+        """Forget flips, runs, closed incidents and happenings from before `before`; returns how many flips went.
 
-        Each camera and axis keeps its last flip before the cutoff, so nothing after it changes. Placements,
-        regions and cameras stay. The file does not shrink: the room is used again.
+        It goes by pieces, between which others write. Each camera and axis keeps its last flip before the cutoff,
+        so nothing after it changes. Open incidents stay, as do placements, regions and cameras. The file does not
+        shrink: the room is used again.
         """
         with self._writing() as connection:
             prune_heartbeats(connection, before)
@@ -94,6 +96,15 @@ class Store(Reader):
             with self._writing() as connection:
                 gone += prune_flips(connection, before, first, first + _PRUNED_AT_ONCE - 1)
                 connection.commit()
+        for forget in (prune_incidents, prune_happenings):
+            while self._pruned_once(forget, before):
+                pass
+        return gone
+
+    def _pruned_once(self, forget: Callable[[Connection, Moment, int], int], before: Moment) -> int:
+        with self._writing() as connection:
+            gone = forget(connection, before, _PRUNED_AT_ONCE)
+            connection.commit()
         return gone
 
     @contextmanager

@@ -27,7 +27,22 @@ class Step:
 
 Steps: TypeAlias = Sequence[Step]
 
-STEPS: Steps = ()
+
+def _add_incidents(connection: Connection) -> None:
+    # As version 2 had them: not from `schema`, which moves on.
+    for statement in (
+        "CREATE TABLE incidents (id VARCHAR(64) NOT NULL, opened BIGINT NOT NULL, closed BIGINT NOT NULL,"
+        " region TEXT NOT NULL, maintainer TEXT NOT NULL, fields TEXT NOT NULL, PRIMARY KEY (id))",
+        "CREATE INDEX incidents_by_end ON incidents (closed, opened)",
+        "CREATE TABLE happenings (seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, at BIGINT NOT NULL,"
+        " incident VARCHAR(64) NOT NULL, what TEXT NOT NULL, digest VARCHAR(32) NOT NULL, detail TEXT NOT NULL,"
+        " fields TEXT NOT NULL, UNIQUE (digest))",
+        "CREATE INDEX happenings_by_time ON happenings (at)",
+    ):
+        connection.exec_driver_sql(statement)
+
+
+STEPS: Steps = (Step("incidents and what happened to them", _add_incidents),)
 """Step n (from 0) leads from version n + 1 to n + 2. Only ever append."""
 
 

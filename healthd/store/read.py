@@ -1,4 +1,4 @@
-"""What the store tells: histories for rates, states for a restart, evidence for a dispute."""
+"""What the store tells: histories for rates, states for a restart, evidence for a dispute, incidents."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import BigInteger, Connection, Engine, Integer, Select, and_, bindparam, func, select
 
+from healthd.incidents.incident import Happening, Incident
 from healthd.model import Axis, CameraHistory, Flip, Lifecycle, Moment, Placement, Region, State
-from healthd.store import schema
+from healthd.store import incident_rows, schema
 from healthd.store.errors import damaged, explained
 from probes.base import Memory
 
@@ -160,6 +161,44 @@ class Reader:
         with self._reading() as connection:
             rows = connection.execute(select(_cameras.id, _cameras.reboots).where(_cameras.reboots > 0))
             return dict(rows.all())
+
+    def open_incidents(self) -> list[Incident]:
+        """The incidents that are not closed, by the time they were opened."""
+        return self._incidents(incident_rows.OPEN)
+
+    def incidents(
+        self, start: Moment, end: Moment, regions: Collection[str] | None = None, maintainer: str | None = None
+    ) -> list[Incident]:
+        """The incidents opened before `end` and not closed before `start`, by the time they were opened.
+
+        `regions`: only those that stand in one of these codes (their children are not implied).
+        """
+        return self._incidents(incident_rows.within(start, end, regions, maintainer))
+
+    def incident(self, key: str) -> Incident | None:
+        """One incident by its id; None where there is none, or no longer."""
+        found = self._incidents(incident_rows.one(key))
+        return found[0] if found else None
+
+    def feed(self, since_seq: int, limit: int) -> list[tuple[int, Happening]]:
+        """(number, entry) of what happened after the number `since_seq`, in order, at most `limit`; 0: all kept.
+
+        Numbers only grow, in the order in which entries were committed; there may be gaps between them.
+        """
+        with self._reading() as connection:
+            rows = connection.execute(incident_rows.after(since_seq, limit)).all()
+        try:
+            return [incident_rows.happening(tuple(row)) for row in rows]
+        except _UNDECODABLE as error:
+            raise damaged(self.path, f"happenings after {since_seq}: {error!r}") from error
+
+    def _incidents(self, query: Select[Any]) -> list[Incident]:
+        with self._reading() as connection:
+            texts = connection.scalars(query).all()
+        try:
+            return [incident_rows.incident(text) for text in texts]
+        except _UNDECODABLE as error:
+            raise damaged(self.path, f"incidents: {error!r}") from error
 
     def _read_flips(self, query: Select[Any]) -> list[Flip]:
         with self._reading() as connection:

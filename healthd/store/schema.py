@@ -119,6 +119,34 @@ memories = Table(
     Column("fields", Text, nullable=False),  # JSON
 )
 
+incidents = Table(
+    # One row an incident, as it stands after the last that happened to it.
+    "incidents",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("opened", BigInteger, nullable=False),
+    Column("closed", BigInteger, nullable=False),  # 0: open
+    Column("region", Text, nullable=False),
+    Column("maintainer", Text, nullable=False),
+    Column("fields", Text, nullable=False),  # JSON, `incident.stored`
+    Index("incidents_by_end", "closed", "opened"),
+)
+
+happenings = Table(
+    # The feed: only ever appended. A number is never given twice, not even after the newest row was forgotten.
+    "happenings",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("incident", String(64), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("digest", String(32), nullable=False, unique=True),  # of the whole: writing it twice changes nothing
+    Column("detail", Text, nullable=False),
+    Column("fields", Text, nullable=False),  # JSON: the incident as it stood after this
+    Index("happenings_by_time", "at"),
+    sqlite_autoincrement=True,
+)
+
 PLACEMENT_COLUMNS = ("region", "class", "unit", "maintainer", "lifecycle", "upstream", "service_hours", "picture")
 """In the order of `model.Placement`'s fields."""
 
@@ -134,7 +162,7 @@ def encode_evidence(evidence: Sequence[Mapping[str, object]]) -> str:
     columns = {key: [row.get(key) for row in evidence] for key in evidence[0]}
     packed = {key: values[0] if _shared(values) else values for key, values in columns.items()}
     alike = all(row.keys() == columns.keys() for row in evidence)
-    return _compact(packed if alike and any(isinstance(value, list) for value in packed.values()) else [*evidence])
+    return compact(packed if alike and any(isinstance(value, list) for value in packed.values()) else [*evidence])
 
 
 def decode_evidence(text: str) -> tuple[Mapping[str, object], ...]:
@@ -157,17 +185,13 @@ def encode_memory(memory: Memory) -> str:
     blank = Memory()
     values = {field.name: getattr(memory, field.name) for field in fields(Memory)}
     known = {name: value for name, value in values.items() if value != getattr(blank, name)}
-    if memory.snmp_engine is not None:
-        known["snmp_engine"] = memory.snmp_engine.hex()
-    return _compact(known)
+    return compact(known)
 
 
 def decode_memory(text: str) -> Memory:
     """The memory again, without fields that this version does not know; raises ValueError or TypeError."""
     names = {field.name for field in fields(Memory)}
     known: dict[str, Any] = {name: value for name, value in dict(json.loads(text)).items() if name in names}
-    if "snmp_engine" in known:
-        known["snmp_engine"] = bytes.fromhex(known["snmp_engine"])
     return Memory(**known)
 
 
@@ -177,5 +201,6 @@ def decode_faults(text: str) -> tuple[str, ...]:
     return tuple(text.split(",")) if text else ()
 
 
-def _compact(document: object) -> str:
+def compact(document: object) -> str:
+    """JSON without a needless byte, Chinese as it is."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

@@ -9,8 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, exists, func, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert
 
+from healthd.incidents.incident import Happening
 from healthd.model import Change, Flip, Moment, Placement, Region
 from healthd.store import schema
+from healthd.store.incident_rows import write_happenings
 from probes.base import Memory
 
 
@@ -21,7 +23,8 @@ class Batch:
     `heartbeat`: (start of this run, end): healthd ran and saw from start to end. The same start moves that row's
     end on; another start begins a new row. `regions`: the whole tree of the inventory just loaded. `recorded`:
     when changes and regions were written down. `reached`: first answers; an earlier one in the store stays.
-    `reboots`: the new total of each camera that rebooted.
+    `reboots`: the new total of each camera that rebooted. `happenings`: in the order in which they happened; each
+    goes into the feed, and its incident is kept as it stood after the last of them.
     """
 
     flips: Sequence[Flip] = ()
@@ -33,6 +36,7 @@ class Batch:
     names: Mapping[str, str] = field(default_factory=dict)
     regions: Sequence[Region] = ()
     recorded: Moment = 0
+    happenings: Sequence[Happening] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError where a caller broke a promise that later reading relies on."""
@@ -50,7 +54,7 @@ class Batch:
 
 class Bundle:
     """Batches on their way into one transaction, in order. Mutable: while the disk is full it takes up what comes,
-    and only flips and changes make it grow."""
+    and only flips, changes and happenings make it grow."""
 
     def __init__(self) -> None:
         self.flips: list[Flip] = []
@@ -61,6 +65,7 @@ class Bundle:
         self.reboots: dict[str, int] = {}
         self.names: dict[str, str] = {}
         self.regions: dict[str, tuple[Region, Moment]] = {}
+        self.happenings: list[Happening] = []
 
     def add(self, batch: Batch) -> None:
         """Append one batch."""
@@ -75,6 +80,7 @@ class Bundle:
         self.reboots.update(batch.reboots)
         self.names.update(batch.names)
         self.regions.update((region.code, (region, batch.recorded)) for region in batch.regions)
+        self.happenings.extend(batch.happenings)
 
     def cameras(self) -> Iterable[str]:
         """Every camera id in it, some more than once."""
@@ -129,6 +135,7 @@ def write_rows(connection: Connection, bundle: Bundle, keys: Mapping[str, int]) 
         _many(
             connection, statement, [{"b_key": key(camera), "b_value": value} for camera, value in values.items()]
         )
+    write_happenings(connection, bundle.happenings)
     return fresh
 
 
