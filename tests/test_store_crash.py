@@ -20,6 +20,7 @@ import pytest
 
 from healthd.model import Axis, Flip, State
 from healthd.store import Batch, Step, Store, StoreError, Writer
+from healthd.store.migrations import STEPS, newest
 from healthd.store.write import Bundle
 from probes.base import Memory
 
@@ -127,7 +128,7 @@ def die_halfway(connection: object) -> None:
 
 
 def upgrade_and_die(url: str) -> None:
-    Store.open(url, writer=True, steps=[Step("die", die_halfway)])
+    Store.open(url, writer=True, steps=[*STEPS, Step("die", die_halfway)])
 
 
 def test_a_crash_during_an_upgrade_leaves_the_old_store(url: str) -> None:
@@ -140,7 +141,7 @@ def test_a_crash_during_an_upgrade_leaves_the_old_store(url: str) -> None:
     process.join()
     assert process.exitcode == 9
     check_whole(url, 1)
-    assert Path(url.removeprefix("sqlite:///") + ".v1.bak").exists()
+    assert Path(url.removeprefix("sqlite:///") + f".v{newest(STEPS)}.bak").exists()
 
 
 @contextmanager
@@ -287,7 +288,7 @@ def make_newer(path: Path) -> None:
         (lambda path: path.write_text("not a database, " * 100), "not a SQLite database"),
         (lambda path: path.mkdir(), "a directory: name a file in it"),
         (make_other, "a SQLite database, but not healthd's"),
-        (make_newer, "schema version 7 is newer than this program's 1"),
+        (make_newer, f"schema version 7 is newer than this program's {newest(STEPS)}"),
         (lambda path: path.symlink_to(path.parent / "none" / "x"), "there is no store yet|No such file"),
     ],
 )
