@@ -115,7 +115,8 @@ async def test_the_truth_is_what_a_prober_sees(tmp_path: Path, reach: Reach) -> 
     for states in changes.values():
         assert all(one[1] != two[1] for one, two in itertools.pairwise(states))
     devices = [line for line in lines if "device" in line]
-    assert {line["cause"] for line in devices} == {"switch_dead", "port_down"}
+    assert {line["fault"] for line in devices} == {"switch_dead", "port_down"}
+    assert {line["cause"] for line in devices} == {"device", "link"}
     assert all(line["cameras"] for line in devices)
     assert [line["at"] for line in lines] == sorted(line["at"] for line in lines)
 

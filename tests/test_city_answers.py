@@ -209,7 +209,7 @@ async def test_net_snmp_reads_cameras_and_switches(tmp_path: Path) -> None:
         switch = next(device for device in city.plan.devices.values() if device.kind == "switch")
         for address, name in ((camera.address, camera.id), (switch.address, switch.id)):
             code, output = await snmp(
-                "snmpget", city, tmp_path, address, NAME, UPTIME, f"{SYSTEM}.99.0", "1.3.6.1.2.1.2.1.0"
+                "snmpget", city, tmp_path, address, NAME, UPTIME, f"{SYSTEM}.99.0", "1.3.6.1.2.1.3.1.0"
             )
             lines = output.splitlines()
             assert (code, lines[0]) == (0, f'.{NAME} "{name}"')

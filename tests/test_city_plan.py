@@ -11,12 +11,24 @@ import cv2
 import numpy as np
 import pytest
 
-from healthd.city.faults import FOREVER, Fault, Kind, Step, plan_faults, standing_faults, taken_down, timeline
+from healthd.city.faults import (
+    FOREVER,
+    OUTAGES,
+    UPSTREAM,
+    Fault,
+    Kind,
+    Step,
+    plan_faults,
+    standing_faults,
+    taken_down,
+    timeline,
+)
 from healthd.city.history import simulate_history
 from healthd.city.http import BadRequestError, Digest, parse
 from healthd.city.manners import Manners
 from healthd.city.pictures import View, draw
 from healthd.city.plan import CORE, Plan, Ports, lay_out
+from healthd.city.shapes import port_name
 from healthd.city.truth import Ledger, TruthFile
 from healthd.model import Axis, State
 from probes.picture.judge import judge
@@ -74,7 +86,7 @@ def test_faults_come_as_often_as_ordered() -> None:
     assert [fault.start for fault in seen] == sorted(fault.start for fault in seen)
     assert all(30 <= fault.end - fault.start <= 180 for fault in seen)
     kinds = Counter(
-        "outage" if fault.kind in (Kind.HANG, Kind.POWER) else "upstream" if "_" in fault.kind else "picture"
+        "outage" if fault.kind in OUTAGES else "upstream" if fault.kind in UPSTREAM else "picture"
         for fault in seen
     )
     assert kinds["outage"] == pytest.approx(20 * hours, rel=0.1)
@@ -94,7 +106,8 @@ def test_an_outage_hits_one_camera_and_an_upstream_fault_all_below() -> None:
     switch = next(device for device in plan.devices.values() if device.kind == "switch")
     below = {*taken_down(plan, Fault(0, 1, Kind.SWITCH_DEAD, switch.id))[1]}
     on_ports = [
-        taken_down(plan, Fault(0, 1, Kind.PORT_DOWN, switch.id, f"Gi0/{port}"))[1] for port in range(1, 25)
+        taken_down(plan, Fault(0, 1, Kind.PORT_DOWN, switch.id, port_name(switch.id, slot)))[1]
+        for slot in range(1, 25)
     ]
     assert below == {camera for cameras in on_ports for camera in cameras}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -12,15 +13,17 @@ from dataclasses import dataclass
 from healthd.city import soap
 from healthd.city.album import Album
 from healthd.city.http import Digest, Reply, Request, response
-from healthd.city.manners import Manners
+from healthd.city.mib import Agent, Entries, Mib, SystemGroup
+from healthd.city.network import Network, View
 from healthd.city.onvif import Channel, OnvifDevice, SeenNonces, answer
 from healthd.city.options import Pictures
 from healthd.city.plan import Plan
-from healthd.city.snmp import SystemGroup
-from healthd.model import Camera
+from healthd.city.tables import build
+from healthd.model import Camera, Device
 
 _SNAPSHOT = re.compile(r"/snapshot/(\d{1,4})/(main|sub)\.jpg")
 _DEFAULT_SIZE = (1920, 1080)
+_MIBS = 96  # tables of devices that are kept; those of 48 ports are half a megabyte
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,9 @@ class Login:
 class Answers:
     """Answers for every address of the city. Silent ones say nothing, whichever way the question came."""
 
-    def __init__(self, plan: Plan, manners: Manners, login: Login, pictures: Pictures, executor: Executor) -> None:
-        self._plan, self._manners, self._login = plan, manners, login
+    def __init__(self, plan: Plan, network: Network, login: Login, pictures: Pictures, executor: Executor) -> None:
+        self._plan, self._network, self._manners, self._login = plan, network, network.manners, login
+        self._mibs: OrderedDict[str, tuple[View, Mib]] = OrderedDict()
         self._album = Album(pictures, executor)
         self._digest = Digest()
         self._nonces = SeenNonces()
@@ -53,21 +57,35 @@ class Answers:
             return response(404, b"no such page on this simulated camera", "text/plain")
         return self._snapshot(request, camera, match[2])
 
-    def system(self, address: str) -> Callable[[], SystemGroup] | None:
-        """For the SNMP agent: what reads the system group of `address`; None where nobody answers."""
+    def agent(self, address: str) -> Callable[[], Agent] | None:
+        """For the SNMP agent: what reads the tables of `address`; None where nobody answers."""
         if address in self._manners.silent:
             return None
         device = self._plan.device_at.get(address)
+        if device is None and address not in self._plan.channels_at:
+            return None
+        return lambda: Agent(self._mib(address, device), time.time() - self._manners.booted(address))
+
+    def _mib(self, address: str, device: Device | None) -> Mib:
+        if device is not None and device.kind in ("switch", "router"):
+            view = self._network.view(device.id, time.time())
+            kept = self._mibs.get(device.id)
+            if kept is None or kept[0] is not view:
+                kept = self._mibs[device.id] = (view, build(view))
+                if len(self._mibs) > _MIBS:
+                    self._mibs.popitem(last=False)
+            self._mibs.move_to_end(device.id)
+            return kept[1]
+        entries = Entries()
         if device is not None:
-            words = (f"{device.kind} (simulated)", device.maintainer, device.id, device.region)
+            group = SystemGroup(f"{device.kind} (simulated)", device.maintainer, device.id, device.region)
         else:
-            channels = self._plan.channels_at.get(address)
-            if channels is None:
-                return None
-            camera = channels[0]
-            description = f"{camera.vendor} {camera.model} {soap.FIRMWARE}"
-            words = (description, camera.placement.maintainer, camera.id, camera.placement.region)
-        return lambda: SystemGroup(*words, time.time() - self._manners.booted(address))
+            camera = self._plan.channels_at[address][0]
+            place = camera.placement
+            words = f"{camera.vendor} {camera.model} {soap.FIRMWARE}"
+            group = SystemGroup(words, place.maintainer, camera.id, place.region)
+        entries.system(group)
+        return Mib(entries)
 
     def _onvif(self, request: Request, address: str, channels: list[Camera]) -> bytes:
         if request.method != "POST":

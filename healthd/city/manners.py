@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from healthd.city.faults import LOGIN, PICTURE, RESTARTS, Fault, Kind, Step, taken_down
+from healthd.city.faults import LOGIN, PICTURE, Fault, Kind, Step, restarted
 from healthd.city.plan import Plan
 
 
@@ -32,7 +33,7 @@ class Manners:
         self._locked: dict[str, int] = {}  # address -> changed passwords that are on
         self._pictures: dict[str, list[tuple[Fault, float]]] = {}  # camera -> (fault, since)
         self._booted: dict[str, float] = {}
-        self.silent: set[str] = set()
+        self.silent: dict[str, float] = {}  # address -> since when
 
     def apply(self, step: Step, at: float) -> None:
         """One fault's beginning or end; `at` in seconds since the epoch."""
@@ -40,6 +41,12 @@ class Manners:
             self._begin(step.fault, at)
         else:
             self._end(step.fault, at)
+
+    def silence(self, silenced: Iterable[str], restored: Iterable[str], at: float) -> None:
+        """Addresses fall silent, others speak again."""
+        for address in restored:
+            self.silent.pop(address, None)
+        self.silent.update(dict.fromkeys(silenced, at))
 
     def clock_offset(self, address: str) -> float:
         """Seconds by which the device's clock is ahead of ours."""
@@ -86,8 +93,8 @@ class Manners:
         elif fault.kind in PICTURE:
             left = [entry for entry in self._pictures[fault.target] if entry[0] != fault]
             self._pictures[fault.target] = left
-        elif fault.kind in RESTARTS:
-            self._booted.update((address, at) for address in taken_down(self._plan, fault)[0])
+        else:
+            self._booted.update(dict.fromkeys(restarted(self._plan, fault), at))
 
 
 def _wrong_by(fault: Fault) -> float:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from lxml import etree
 
 from healthd.city import soap
+from healthd.city.shapes import colons, hardware
 
 WINDOW_SECONDS = 300.0  # how far a login's Created may be from the camera's own clock
 _NONCES = 20_000
@@ -149,8 +150,7 @@ def _services(device: OnvifDevice, _: etree._Element) -> str:
 
 
 def _network(device: OnvifDevice, _: etree._Element) -> str:
-    digest = hashlib.blake2b(device.address.encode(), digest_size=5).digest()
-    return soap.network(device.address, ":".join(f"{byte:02x}" for byte in b"\x02" + digest))
+    return soap.network(device.address, colons(hardware(device.address)))
 
 
 def _sources(device: OnvifDevice, _: etree._Element) -> str:

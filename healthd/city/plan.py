@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from healthd.city import names
+from healthd.city.shapes import port_name, shape_of
 from healthd.model import Camera, Device, Maintainer, Placement, Region
 
 CITY_CODE = "3206"  # the shape of GB/T 2260; the places under it are invented
@@ -73,6 +74,21 @@ class Plan:
     @cached_property
     def device_at(self) -> Mapping[str, Device]:
         return {device.address: device for device in self.devices.values() if device.address}
+
+    def feeds(self, camera: Camera) -> bool:
+        """Whether the camera lives on the power of its switch's port."""
+        switch = camera.placement.upstream
+        return self.devices[switch].kind == "switch" and shape_of(switch).poe
+
+    def addresses_below(self, device: str) -> list[str]:
+        """Every address of a device and of what hangs on it, each once."""
+        addresses: dict[str, None] = {}
+        for below in self.below(device):
+            if below.address:
+                addresses[below.address] = None
+            for camera in self.cameras_on.get(below.id, ()):
+                addresses[camera.address] = None
+        return [*addresses]
 
     def below(self, device: str) -> Iterator[Device]:
         """`device` and every device that hangs on it, however far down."""
@@ -194,11 +210,12 @@ class _Township:
             if not self.left:
                 return
             if self.left >= _RECORDER_CHANNELS[1] and self.rng.random() < _RECORDER_SHARE:
-                self._recorder(cabinet, f"Gi0/{slot}")
+                self._recorder(cabinet, port_name(cabinet.switch, slot))
             else:
                 class_ = self.rng.choices([*_CLASS_SHARES], [*_CLASS_SHARES.values()])[0]
                 placement = self._placement(class_, cabinet.switch)
-                self._camera(cabinet, placement, next(self.city.addresses), channel=1, port=f"Gi0/{slot}")
+                port = port_name(cabinet.switch, slot)
+                self._camera(cabinet, placement, next(self.city.addresses), channel=1, port=port)
 
     def _open_cabinet(self) -> _Cabinet:
         """A switch on a feed: often that of the cabinet before."""

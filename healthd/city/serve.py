@@ -17,6 +17,7 @@ from healthd.city.gates import Gate, NftGate, TcpGate, sweep
 from healthd.city.ground import CityError, Ground, open_udp
 from healthd.city.http import Connection
 from healthd.city.manners import Manners
+from healthd.city.network import Network
 from healthd.city.options import CityOptions, Reach
 from healthd.city.plan import Plan, Ports, lay_out
 from healthd.city.snmp import SnmpAgent
@@ -51,18 +52,18 @@ async def serving(options: CityOptions) -> AsyncIterator[City]:
         udp = stack.enter_context(open_udp())
         ports = Ports(gate.port, udp.getsockname()[1], gate.reach_port)
         plan = lay_out(options.cameras, options.seed, ground.addresses(), ports)
-        manners, login = Manners(plan, time.time()), new_login()
+        network, login = Network(plan, Manners(plan, time.time())), new_login()
         executor = ThreadPoolExecutor(2, "city-pictures")
         stack.callback(executor.shutdown, cancel_futures=True)
-        answers = Answers(plan, manners, login, options.pictures, executor)
+        answers = Answers(plan, network, login, options.pictures, executor)
         connections: set[Connection] = set()
         stack.push_async_callback(_hang_up, gate, connections)
         gate.open(plan.channels_at, lambda: Connection(answers.http, connections))
-        agent = SnmpAgent(udp, login.community, answers.system)
+        agent = SnmpAgent(udp, login.community, answers.agent)
         stack.callback(agent.close)
         try:
             write_city(options.dir, plan, login, options)
-            city = City(options, plan, manners, gate, connections)
+            city = City(options, plan, network, gate, connections)
         except OSError as error:
             raise CityError(f"{error.filename or options.dir}: {error.strerror}: choose another --dir") from error
         stack.callback(city.close)
@@ -77,11 +78,12 @@ class City:
     """A city that lives: faults begin and end, and the truth of it is written down."""
 
     def __init__(
-        self, options: CityOptions, plan: Plan, manners: Manners, gate: Gate, connections: set[Connection]
+        self, options: CityOptions, plan: Plan, network: Network, gate: Gate, connections: set[Connection]
     ) -> None:
         self.plan = plan
         self.reach = Reach.ICMP if gate.reach_port is None else Reach.TCP
-        self._options, self._manners, self._gate, self._connections = options, manners, gate, connections
+        self._options, self._gate, self._connections = options, gate, connections
+        self._network = network
         self._ledger = Ledger(plan)
         self._truth = TruthFile(options.dir / "truth.jsonl")
         self._faults = FaultFile(options.dir / "faults.jsonl")
@@ -130,15 +132,14 @@ class City:
     async def _take(self, steps: Sequence[Step]) -> tuple[float, Changes]:
         """Makes the steps real; returns when they were, in seconds since the epoch, and what they changed."""
         changes = self._ledger.apply(steps)
-        silent = self._manners.silent
-        silent.difference_update(changes.restored)
-        silent.update(changes.silenced)
+        manners = self._network.manners
+        manners.silence(changes.silenced, changes.restored, time.time())
         at = await self._gate.switch(changes.silenced, changes.restored)
         for step in steps:
-            self._manners.apply(step, at)
+            self._network.apply(step, at)
         self._faults.write(at, steps)
         # After the gate: the reset that an abort sends must not reach whoever was connected.
-        for connection in [one for one in self._connections if one.address in silent]:
+        for connection in [one for one in self._connections if one.address in manners.silent]:
             connection.abort()
         return at, changes
 

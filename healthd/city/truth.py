@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from healthd.city.faults import PICTURE, UPSTREAM, Fault, Kind, Step, taken_down
+from healthd.city.faults import PICTURE, UPSTREAM, Fault, Kind, Step, affected, taken_down
 from healthd.city.plan import Plan
 from healthd.model import Axis
 
@@ -28,10 +28,8 @@ class CameraChange:
 class DeviceChange:
     """A fault of a device or of one of its ports begins (`good` false) or ends, with the cameras it takes down."""
 
-    device: str
-    port: str
+    fault: Fault
     good: bool
-    cause: str
     cameras: tuple[str, ...]
 
 
@@ -62,7 +60,7 @@ class Ledger:
             fault, good = step.fault, not step.begins
             addresses, cameras = taken_down(self._plan, fault)
             if fault.kind in UPSTREAM:
-                devices.append(DeviceChange(fault.target, fault.port, good, fault.kind, tuple(cameras)))
+                devices.append(DeviceChange(fault, good, tuple(affected(self._plan, fault))))
             for address in addresses:
                 silent.setdefault(address, self._silent[address] > 0)
                 self._silent[address] += -1 if good else 1
@@ -118,11 +116,9 @@ class TruthFile:
         """The lines of one step, stamped `at`: call it right after the change took effect."""
         stamp = isoformat(at)
         for change in changes.devices:
-            line: dict[str, object] = {"at": stamp, "device": change.device, "good": change.good}
-            line |= {"cause": change.cause, "cameras": change.cameras}
-            if change.port:
-                line["port"] = change.port
-            self._file.write(json.dumps(line) + "\n")
+            line: dict[str, object] = {"at": stamp, "device": change.fault.target, "good": change.good}
+            line |= {"cause": change.fault.cause, "fault": change.fault.kind, "cameras": change.cameras}
+            self._file.write(json.dumps(line | _optional(change.fault)) + "\n")
         for state in changes.cameras:
             self._file.write(_camera_line(stamp, state))
         self._file.flush()
@@ -139,17 +135,24 @@ class FaultFile:
 
     def write(self, at: float, steps: Sequence[Step]) -> None:
         for step in steps:
-            line = {
+            line: dict[str, object] = {
                 "at": isoformat(at),
                 "begins": step.begins,
                 "fault": step.fault.kind,
+                "cause": step.fault.cause,
                 "target": step.fault.target,
             }
-            self._file.write(json.dumps(line | ({"port": step.fault.port} if step.fault.port else {})) + "\n")
+            self._file.write(json.dumps(line | _optional(step.fault)) + "\n")
         self._file.flush()
 
     def close(self) -> None:
         self._file.close()
+
+
+def _optional(fault: Fault) -> dict[str, object]:
+    """`port` of a fault of a port, `part_of` of an outage that is part of flapping."""
+    fields = {"port": fault.port, "part_of": fault.part_of}
+    return {name: value for name, value in fields.items() if value}
 
 
 def isoformat(at: float) -> str:
