@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from healthd.incidents.desk import Desk
+from healthd.incidents.incident import Happening
 from healthd.model import REFERENCE, Asked, Axis, Camera, Change, Flip, Inventory, Moment, State
 from healthd.state import (
     Holding,
@@ -62,6 +64,7 @@ class Outbox:
     memories: Mapping[str, Memory]
     reached: Mapping[str, Moment]
     reboots: Mapping[str, int]  # the new totals
+    happenings: tuple[Happening, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class Core:
     references: Sequence[str]  # subjects that stand for reference targets, each `REFERENCE` + address
     steering: Steering
     seen: Callable[[Sequence[Camera], Asked], None]
+    desk: Desk
     _entries: dict[str, _Entry] = field(default_factory=dict, init=False)
     _by_reach: dict[str, list[_Entry]] = field(default_factory=dict, init=False)
     _by_address: dict[str, list[_Entry]] = field(default_factory=dict, init=False)
@@ -112,6 +116,7 @@ class Core:
     _open: set[str] = field(default_factory=set, init=False)  # cameras with a streak on either axis
     _asked_witnesses: Moment = field(default=0, init=False)
     _flips: list[Flip] = field(default_factory=list, init=False)
+    _happenings: list[Happening] = field(default_factory=list, init=False)
     _memories: dict[str, Memory] = field(default_factory=dict, init=False)
     _reached: dict[str, Moment] = field(default_factory=dict, init=False)
     _reboots: dict[str, int] = field(default_factory=dict, init=False)
@@ -136,6 +141,9 @@ class Core:
                 self._forget(entry, Axis.PICTURE, now, "too old" if stale else "not asked")
             if not camera.asked:
                 self._forget(entry, Axis.ONLINE, now, "not asked")
+            self.desk.fleet.camera_is(camera.id, entry.online.state, entry.online.since)
+            held = entry.picture
+            self.desk.fleet.picture_is(camera.id, held.state, held.since, held.faults, held.reason)
         self._index()
 
     def replace(self, inventory: Inventory, now: Moment) -> None:
@@ -149,6 +157,7 @@ class Core:
                 self._go_dark(entry, now)
             elif not camera.placement.picture or self.rules.picture is None:
                 self._forget(entry, Axis.PICTURE, now, "not asked")
+        self.desk.replace(inventory)
         self._pending &= self._entries.keys()
         self._open &= self._entries.keys()
         self._index()
@@ -185,7 +194,7 @@ class Core:
     @property
     def has_flips(self) -> bool:
         """Whether something waits to be stored that pages are to show soon."""
-        return bool(self._flips)
+        return bool(self._flips or self._happenings)
 
     def undecided_since(self, now: Moment) -> Moment:
         """Before this moment nothing can still change: the earliest streak that is open, or now."""
@@ -211,10 +220,14 @@ class Core:
                 if entries:
                     self.seen([entry.camera for entry in entries], asked)
                     for entry in entries:
-                        self._fold_reach(entry, asked)
+                        self._fold_reach(entry, asked, now)
+                self.desk.device_reached(asked.subject, asked, self._sight.elsewhere(asked.subject))
+            elif asked.check == "device":
+                self.desk.device_read(asked.subject, asked)
             elif asked.subject in self._entries:
                 self._fold_other(self._entries[asked.subject], asked)
         self._settle_pending()
+        self.desk.settle_pending(self._sight.elsewhere)
         if self._pending and now - self._asked_witnesses >= _WITNESS_PAUSE:
             self._asked_witnesses = now
             self._ask_witnesses()
@@ -236,16 +249,20 @@ class Core:
             self._blind = False
             self._beating_since = asked.asked
 
-    def _fold_reach(self, entry: _Entry, asked: Asked) -> None:
+    def _fold_reach(self, entry: _Entry, asked: Asked, now: Moment) -> None:
         reading = online_reading(asked)
         if reading is None:
             return
+        if reading.good:
+            self.desk.camera_answered(entry.camera, asked.asked)
         if reading.good and not entry.reached:
             entry.reached = True
             self._reached[entry.camera.id] = asked.asked
         elsewhere = self._sight.elsewhere(entry.camera.address)
         entry.online, flip = advance_online(entry.online, reading, self.rules.online, elsewhere)
         self._after_online(entry, flip)
+        if entry.online.first_fail == asked.asked:
+            self.desk.camera_failed_first(entry.camera, now)
         if entry.online.undecided and not self._blind:
             self.steering.ask_again(asked.subject, "ping", self.rules.retry_seconds)
 
@@ -301,6 +318,7 @@ class Core:
             if not entry.surveyed or "snapshot_uri" in asked.result.learnt:
                 self.steering.ask_again(entry.camera.id, "frame", 0.0)
             entry.surveyed = True
+        self.desk.camera_said(entry.camera, asked)
         if asked.check == "frame":
             self._fold_frame(entry, asked)
 
@@ -357,6 +375,7 @@ class Core:
         if flip.axis is Axis.ONLINE and flip.evidence:
             flip = replace(flip, evidence=(*flip.evidence, self._sibling_evidence(entry, flip.at)))
         self._flips.append(flip)
+        self.desk.flipped(flip)
         log.info(
             "flip camera=%s axis=%s state=%s was=%s at=%s reason=%s faults=%s",
             flip.camera,
@@ -381,6 +400,27 @@ class Core:
 
     # --- time ----------------------------------------------------------------------------------------------
 
+    def judge(self, now: Moment) -> None:
+        """Bring the incidents in step; while healthd is blind nothing opens and nothing closes."""
+        if not self._blind:
+            self.tell(self.desk.happenings(now))
+
+    def tell(self, happenings: Sequence[Happening]) -> None:
+        """Have what happened to incidents stored and shown."""
+        self._happenings += happenings
+        for happening in happenings:
+            incident = happening.incident
+            log.info(
+                "incident %s id=%s kind=%s cause=%s subject=%s cameras=%d maintainer=%s",
+                happening.what,
+                incident.id,
+                incident.kind,
+                incident.cause,
+                incident.subject,
+                len(incident.camera_ids),
+                incident.maintainer or "-",
+            )
+
     def tick(self, now: Moment) -> None:
         """Let what was not asked for too long become unknown. Cheap enough for every few seconds."""
         for entry in self._entries.values():
@@ -403,11 +443,12 @@ class Core:
         memories, self._memories = self._memories, {}
         reached, self._reached = self._reached, {}
         reboots, self._reboots = self._reboots, {}
+        happenings, self._happenings = tuple(self._happenings), []
         heartbeat = None
         if self._beating_since and not self._blind:
             end = max([self._sight.latest, self._beating_since, *(flip.at for flip in flips)])
             heartbeat = (self._beating_since, end)
-        return Outbox(flips, heartbeat, memories, reached, reboots)
+        return Outbox(flips, heartbeat, memories, reached, reboots, happenings)
 
 
 def _iso(moment: Moment) -> str:

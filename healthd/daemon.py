@@ -19,10 +19,13 @@ from healthd import __version__
 from healthd.clock import Clock
 from healthd.config import Config
 from healthd.core import Core, CoreRules, Outbox, Past, Steering, placement_changes
+from healthd.incidents.board import Board, Policy
+from healthd.incidents.desk import Desk
+from healthd.incidents.fleet import Fleet
 from healthd.jobs import Jobs
 from healthd.live import Live, Naming, Page
 from healthd.metrics import MetricsPage, PerCamera
-from healthd.model import REFERENCE, Asked, Camera, Device, Moment
+from healthd.model import REFERENCE, Asked, Camera, Device, Flip, Moment
 from healthd.periods import windows_at
 from healthd.prober import GATED, PING, Prober, Targets
 from healthd.problems import BadInput, Problem
@@ -43,6 +46,8 @@ _TICK_SECONDS = 1.0
 _STALL: Moment = 5_000  # ms without a tick: healthd itself stood still
 _AGE_TICKS = 10
 _STOP_SECONDS = 3.0
+_CLOSE_SECONDS = 20.0  # how long closing by hand waits for what it asked again
+_RECENT: Moment = 7 * 86_400_000  # flips on a camera's page
 _PROBER = "local"
 
 
@@ -61,6 +66,23 @@ def core_rules(config: Config) -> CoreRules:
         retry_seconds=state.retry_interval,
         online_max_age=round(3000 * reach_interval),
         picture_max_age=round(1000 * config.picture_max_age_seconds),
+    )
+
+
+def incident_policy(config: Config) -> Policy:
+    """What makes one incident of many flips, in ms."""
+    options = config.incidents
+    ping = config.checks.get(PING)
+    return Policy(
+        mass=options.mass_cameras,
+        window=round(1000 * options.mass_window),
+        settle=round(1000 * options.settle),
+        grace=round(3000 * max(ping.interval if ping else 60.0, config.state.retry_interval)),
+        flapping_flips=options.flapping.flips,
+        flapping_window=round(1000 * options.flapping.window),
+        single_limit=round(1000 * options.repair.single),
+        mass_limit=round(1000 * options.repair.mass),
+        class_limits={name: round(1000 * limit) for name, limit in options.repair.by_class.items()},
     )
 
 
@@ -120,7 +142,10 @@ class Daemon:
         steering = Steering(schedule.ask_again, schedule.hold, schedule.release)
         references = [REFERENCE + address for address in setup.config.reference_targets]
         gated = [check for check in GATED if check in setup.config.checks]
-        return Core(core_rules(setup.config), gated, references, steering, self.live.noticed)
+        rules = core_rules(setup.config)
+        board = Board(Fleet(setup.inventory), incident_policy(setup.config), self.store.open_incidents())
+        desk = Desk(board, rules.online, rules.retry_seconds, schedule.ask_again)
+        return Core(rules, gated, references, steering, self.live.noticed, desk)
 
     # --- start and stop ------------------------------------------------------------------------------------
 
@@ -161,6 +186,7 @@ class Daemon:
         states, reboots = store.states(), store.reboots()
         past = Past(store.last_heartbeat() or 0, states, store.memories(), store.reached().keys(), reboots)
         self.live.restore(states, reboots)
+        self.live.incidents = {incident.id: incident for incident in store.open_incidents()}
         self.core.restore(inventory, past, now)
 
     def _start_jobs(self, config: Config) -> None:
@@ -216,7 +242,15 @@ class Daemon:
 
     def _store(self) -> None:
         outbox = self.core.take()
-        batch = Batch(outbox.flips, outbox.heartbeat, (), outbox.memories, outbox.reached, outbox.reboots)
+        batch = Batch(
+            flips=outbox.flips,
+            heartbeat=outbox.heartbeat,
+            memories=outbox.memories,
+            reached=outbox.reached,
+            reboots=outbox.reboots,
+            happenings=outbox.happenings,
+            recorded=self.clock.now(),
+        )
         loop = asyncio.get_running_loop()
         self.writer.submit(batch, lambda: _call_soon(loop, self._committed, outbox))
 
@@ -229,6 +263,7 @@ class Daemon:
                 self._rebuild_windows()  # a gap lies between: everybody's seconds in it are unknown
             self.live.seen_until = end
         self.live.committed(outbox.flips)
+        self.live.happened(outbox.happenings)
 
     def _rebuild_windows(self) -> None:
         self.live.begin_rebuild()
@@ -245,6 +280,7 @@ class Daemon:
             ticks += 1
             if ticks % _AGE_TICKS == 0:
                 self.core.tick(now)
+            self.core.judge(now)
             self._store()
             self.live.blind = self.core.blind
             self.prober_metrics.set_blind(self.core.blind)
@@ -306,6 +342,7 @@ class Daemon:
         names = {camera.id: camera.name for camera in setup.inventory.cameras.values()}
         regions = [*setup.inventory.regions.values()]
         self.core.rules = core_rules(setup.config)
+        self.core.desk.board.policy = incident_policy(setup.config)
         self.core.gated = [check for check in GATED if check in setup.config.checks]
         self.core.references = [REFERENCE + address for address in setup.config.reference_targets]
         self.core.replace(setup.inventory, now)
@@ -350,6 +387,12 @@ class Daemon:
             ),
             reload=self.reload,
             ask=self._ask,
+            incident=self.store.incident,
+            incidents=self.store.incidents,
+            feed=self.store.feed,
+            flips=self._recent_flips,
+            acknowledge=self._acknowledge,
+            close=self._close,
         )
         tls = None
         if config.web.tls is not None:
@@ -359,6 +402,40 @@ class Daemon:
         self._runner = web.AppRunner(make_app(deps), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port, ssl_context=tls).start()
+
+    def _recent_flips(self, camera: str) -> Sequence[Flip]:
+        now = self.clock.now()
+        return self.store.flips(camera, now - _RECENT, now + 1)
+
+    def _acknowledge(self, incident: str, by: str, note: str) -> str:
+        happenings = self.core.desk.board.acknowledge(incident, by, note, self.clock.now())
+        if not happenings:
+            return "It is closed already."
+        self.core.tell(happenings)
+        self._store()
+        return ""
+
+    async def _close(self, incident: str, by: str, note: str) -> str:
+        """Ask its cameras again first: what still fails stays open."""
+        board = self.core.desk.board
+        known = board.by_id(incident)
+        if known is None:
+            return "It is closed already."
+        cameras = [self.setup.inventory.cameras.get(camera) for camera in known.camera_ids]
+        for camera in cameras:
+            if camera is not None:
+                self.prober.schedule.ask_again(camera.reach, PING, 0.0)
+                for check in self.core.gated:
+                    self.prober.schedule.ask_again(camera.id, check, 0.0)
+        rules = self.core.rules
+        await asyncio.sleep(min(_CLOSE_SECONDS, rules.retry_seconds * rules.online.ok_after + 1))
+        now = self.clock.now()
+        self.core.judge(now)
+        reason = board.still_fails(incident) if board.by_id(incident) else ""
+        if not reason:
+            self.core.tell(board.close(incident, f"{by}: {note}" if note else by, now))
+        self._store()
+        return reason
 
     def _per_camera(self) -> PerCamera:
         options = self.setup.config.metrics

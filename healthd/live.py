@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import bisect
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from healthd.incidents.incident import Incident
+from healthd.incidents.incident import Happening, Incident, What
 from healthd.model import Asked, Axis, Camera, Flip, Inventory, Moment, State
 from healthd.profiles import Profile
 from healthd.rates import Row
@@ -40,6 +41,7 @@ class CameraView:
     vendor: str = ""
     model: str = ""
     firmware: str = ""
+    seen_since_offline: bool = False  # another check got an answer although its reach gives none
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,18 @@ class _Traffic:
         return RegionTraffic(tuple(self.rtt_counts), self.rtt_sum_seconds, self.sent, self.lost)
 
 
+@dataclass(slots=True)
+class _Durations:
+    """How long repairs took, as a histogram."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(REPAIR_BUCKETS_SECONDS) + 1))
+    sum_seconds: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect.bisect_left(REPAIR_BUCKETS_SECONDS, seconds)] += 1
+        self.sum_seconds += seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """What stands on every page."""
@@ -147,6 +161,10 @@ class Live:
     _missed: list[Flip] | None = field(default=None, init=False)  # committed while windows are being rebuilt
     _booked: Booked | None = field(default=None, init=False)
     seen_until: Moment = field(default=0, init=False)  # end of the last committed heartbeat
+    incidents: dict[str, Incident] = field(default_factory=dict, init=False)  # the open ones
+    _opened: Counter[RepairKey] = field(default_factory=Counter, init=False)
+    _closed: Counter[RepairKey] = field(default_factory=Counter, init=False)
+    _durations: dict[RepairKey, _Durations] = field(default_factory=dict, init=False)
     blind: bool = field(default=False, init=False)
     ready: bool = field(default=False, init=False)
 
@@ -183,6 +201,22 @@ class Live:
                     "a flip is dated too far back for the live windows camera=%s at=%d", flip.camera, flip.at
                 )
 
+    def happened(self, happenings: Sequence[Happening]) -> None:
+        """The store has these: now they may be shown and counted."""
+        for happening in happenings:
+            incident = happening.incident
+            key = (incident.region, str(incident.kind), str(incident.cause), incident.maintainer)
+            if happening.what in (What.OPENED, What.SPLIT):
+                self._opened[key] += 1
+            if happening.what is What.CLOSED:
+                self._closed[key] += 1
+                took = (incident.closed - incident.since) / 1000
+                self._durations.setdefault(key, _Durations()).add(took)
+            if incident.open:
+                self.incidents[incident.id] = incident
+            else:
+                self.incidents.pop(incident.id, None)
+
     def begin_rebuild(self) -> Booked | None:
         """Windows stand still from now on, until `finish_rebuild` brings those read from the store. Returns what
         is booked, for the new ones to go on from. Harmless twice."""
@@ -210,6 +244,8 @@ class Live:
     def _shown(self, cameras: Sequence[Camera], asked: Asked) -> dict[str, Any]:
         """The fields of a view that a result changes."""
         values = asked.result.values
+        if asked.check != "ping" and asked.result.outcome is Outcome.OK:
+            self._note_answer(cameras)
         if asked.check == "ping" and asked.result.outcome is not Outcome.UNKNOWN:
             rtt = values.get("rtt_avg_seconds")
             traffic = self._traffic.setdefault(cameras[0].placement.region, _Traffic())
@@ -223,6 +259,12 @@ class Live:
         if values.get("rebooted"):
             return {"reboots": self._views[cameras[0].id].reboots + 1}
         return {}
+
+    def _note_answer(self, cameras: Sequence[Camera]) -> None:
+        for camera in cameras:
+            view = self._views.get(camera.id)
+            if view is not None and view.online is State.OFFLINE and not view.seen_since_offline:
+                self._views[camera.id] = replace(view, seen_since_offline=True)
 
     def advance(self) -> None:
         """Bring the windows up to what is seen: a day's roll-over need not wait for somebody to look."""
@@ -256,7 +298,25 @@ class Live:
             cameras=[*self._views.values()],
             blind=self.blind,
             ready=self.ready,
+            incidents=[*self.incidents.values()],
+            repairs=Repairs(
+                dict(self._opened),
+                dict(self._closed),
+                {key: (tuple(one.counts), one.sum_seconds) for key, one in self._durations.items()},
+            ),
+            disagreements=self._disagreements(),
         )
+
+    def _disagreements(self) -> dict[tuple[str, str, str], int]:
+        """Reach without a picture, and a picture without reach, by region with everything below, and class."""
+        found: Counter[tuple[str, str, str]] = Counter()
+        for view in self._views.values():
+            finding = _disagreement(view)
+            if finding and view.camera.in_service and view.camera.placement.region in self.inventory.regions:
+                for code in self.inventory.line_of(view.camera.placement.region):
+                    found[code, view.camera.placement.class_, finding] += 1
+                    found[code, "all", finding] += 1
+        return dict(found)
 
     def _traffic_by_region(self) -> dict[str, RegionTraffic]:
         totals: dict[str, _Traffic] = {}
@@ -270,7 +330,15 @@ class Live:
 def _moved(view: CameraView, axis: Axis, standing: Standing) -> CameraView:
     state, at, faults, reason = standing
     if axis is Axis.ONLINE:
-        return replace(view, online=state, online_since=at, reason=reason)
+        return replace(view, online=state, online_since=at, reason=reason, seen_since_offline=False)
     if state not in (State.FAULTY, State.NO_PICTURE):
         reason = view.reason  # why it is offline says more than that its picture is unknown then
     return replace(view, picture=state, picture_since=at, faults=faults, reason=reason)
+
+
+def _disagreement(view: CameraView) -> str:
+    if view.online is State.ONLINE and view.picture is State.NO_PICTURE:
+        return "reach_without_picture"
+    if view.online is State.OFFLINE and view.seen_since_offline:
+        return "picture_without_reach"
+    return ""

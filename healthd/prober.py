@@ -12,7 +12,7 @@ from healthd.schedule import Check, Observers, Schedule, TurnSpec, UplinkLimits
 from probes import PROBES
 from probes.base import BatchProbe, CheckOptions, Memory, Probe, Reason, Resources, Result, Target
 
-PING = "ping"
+PING, DEVICE = "ping", "device"
 GATED = ("onvif", "frame")
 """Checks that are not asked while the camera does not answer at all."""
 
@@ -24,14 +24,19 @@ def turns(config: Config, inventory: Inventory) -> Iterator[TurnSpec]:
     """Every turn of the fleet: one ping per address, the other checks per camera."""
     asked = [camera for camera in inventory.cameras.values() if camera.asked]
     if PING in config.checks:
-        for subject in sorted({camera.reach for camera in asked}):
+        devices = {device.address for device in inventory.devices.values() if device.address}
+        for subject in sorted({camera.reach for camera in asked} | devices):
             yield TurnSpec(subject, PING)
         # A witness must have answered between two fails of a camera, so it is asked as often as those.
         often = min(config.state.retry_interval, config.checks[PING].interval)
         for address in config.reference_targets:
             yield TurnSpec(REFERENCE + address, PING, interval=often)
+    if DEVICE in config.checks:
+        for device in inventory.devices.values():
+            if device.address:
+                yield TurnSpec(device.id, DEVICE)
     for check in config.checks:
-        if check != PING:
+        if check not in (PING, DEVICE):
             for camera in asked:
                 if check != "frame" or camera.placement.picture:
                     yield TurnSpec(camera.id, check, uplink=camera.placement.upstream)
@@ -47,7 +52,9 @@ class Targets:
     def replace(self, config: Config, inventory: Inventory) -> None:
         """Swap after a reload."""
         self._inventory = inventory
-        self._by_reach = {camera.reach: camera for camera in inventory.cameras.values()}
+        self._by_reach = {device.address: Target(device.address) for device in inventory.devices.values()}
+        for camera in inventory.cameras.values():
+            self._by_reach[camera.reach] = Target(camera.address, camera.reach_port)
         ports = {name: getattr(options, "port", 0) for name, options in config.checks.items()}
         self._onvif_port = ports.get("onvif") or 80
         self._snmp_port = ports.get("snmp") or 161
@@ -57,8 +64,9 @@ class Targets:
         if subject.startswith(REFERENCE):
             return Target(subject.removeprefix(REFERENCE))
         if check == PING:
-            camera = self._by_reach[subject]
-            return Target(camera.address, camera.reach_port)
+            return self._by_reach[subject]
+        if check == DEVICE:
+            return self.of_device(self._inventory.devices[subject])
         return self.of_camera(self._inventory.cameras[subject])
 
     def of_camera(self, camera: Camera) -> Target:
@@ -78,7 +86,9 @@ class Targets:
     def of_device(self, device: Device) -> Target:
         """What can be asked of a device: ping and SNMP."""
         credential = self._inventory.credentials.get(device.credential or "default")
-        return Target(device.address, snmp_port=self._snmp_port, credential=credential)
+        return Target(
+            device.address, snmp_port=self._snmp_port, credential=credential, memory=self._memory(device.id)
+        )
 
     def of_stranger(self, address: str) -> Target:
         """An address that is not in the inventory: no stored credential goes there."""

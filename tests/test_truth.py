@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,8 +52,9 @@ def compare(truth: Truth, config: Path, start: float, end: float) -> Findings:
         allowed = truth.good_at(camera, "online", at, slack=0.3)
         if state not in ("online", "offline") or (state == "online") not in allowed:
             found.false_flips.append(f"{camera} {state} at {at}")
-    period = [datetime.fromtimestamp(moment, UTC).isoformat() for moment in (start, end)]
-    by_camera = rates(config, "--from", period[0], "--to", period[1], "--by", "camera", "--rate", "online")
+    first, last = (datetime.fromtimestamp(moment, UTC).isoformat() for moment in (start, end))
+    dates = ("--from", first, "--to", last, "--rate", "online", "--profile", "default")
+    by_camera = rates(config, *dates, "--by", "camera")
     errors: dict[str, float] = {}
     for row in by_camera:
         if row["class"] != "all":
@@ -67,22 +69,22 @@ def compare(truth: Truth, config: Path, start: float, end: float) -> Findings:
         if abs(error) > allowed_seconds(flips):
             found.outside.append(f"{camera}: {error:.3f} s off with {flips} flips")
     assert len(errors) == len(truth.cameras())
-    check_regions(truth, config, period, (start, end), found)
+    check_regions(truth, rates(config, *dates), config, (start, end), found)
     return found
 
 
 def allowed_seconds(flips: int) -> float:
-    """Half an interval and a time-out a flip; an outage that the period's edge cuts has one flip only, which may be
+    """Half an interval and a time-out a flip. An outage that the period's edge cuts has one flip, which may be
     a whole interval late. 50 ms for the edges themselves."""
     return (INTERVAL / 2 + TIMEOUT) * (flips + flips % 2) + 0.05
 
 
 def check_regions(
-    truth: Truth, config: Path, period: list[str], span: tuple[float, float], found: Findings
+    truth: Truth, rows: list[dict[str, Any]], config: Path, span: tuple[float, float], found: Findings
 ) -> None:
     """Region rows against the truth pooled over their cameras."""
     inside = cameras_by_region(config.parent)
-    for row in rates(config, "--from", period[0], "--to", period[1], "--rate", "online"):
+    for row in rows:
         if row["class"] != "all":
             continue
         cameras = inside[row["key"]]

@@ -1,0 +1,432 @@
+"""The open incidents, kept in step with the fleet: opened, grown, merged, split, closed. No clock, no I/O.
+
+Every camera that is down (or refuses its login, or has a wrong clock or a bad picture) is *wanted* by exactly one
+subject per kind: the topmost dead device above it, else itself. `update` moves cameras to the subject that wants
+them and reports what happened. Opening waits a little (`settle`) and as long as a device above may be going down,
+so that forty cameras behind a dying switch don't open forty incidents first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from healthd.incidents import causes
+from healthd.incidents.causes import Finding
+from healthd.incidents.fleet import CameraFacts, Fleet, PortFacts, most_common
+from healthd.incidents.incident import Acknowledgement, Cause, Happening, Incident, Kind, What
+from healthd.model import Moment, State
+
+Key: TypeAlias = tuple[Kind, str]
+"""(kind, subject): what an open incident is about; there is never more than one of a key."""
+
+_SLOTS = (Kind.OFFLINE, Kind.PICTURE, Kind.ACCOUNT, Kind.CLOCK)
+_EVIDENCE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the user set; times in ms. `limits`: hours -> by `due`. `grace`: how long the cameras of a device that
+    is back may take to come back themselves before they are incidents of their own."""
+
+    mass: int = 8
+    window: Moment = 120_000
+    settle: Moment = 5_000
+    patience: Moment = 120_000  # a streak above that never ends must not hide an outage for longer
+    grace: Moment = 180_000
+    flapping_flips: int = 6
+    flapping_window: Moment = 3_600_000
+    single_limit: Moment = 24 * 3_600_000
+    mass_limit: Moment = 48 * 3_600_000
+    class_limits: Mapping[str, Moment] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One key's part of an update; `moved`: all cameras that left some incident in it."""
+
+    key: Key
+    joining: set[str]
+    leaving: set[str]
+    moved: frozenset[str]
+    now: Moment
+
+
+class Board:
+    """The open incidents. Mutable: it is the hot side of what the store keeps."""
+
+    def __init__(self, fleet: Fleet, policy: Policy, incidents: Iterable[Incident] = ()) -> None:
+        """`incidents`: those that were open when the last run ended."""
+        self.fleet = fleet
+        self.policy = policy
+        self._open: dict[Key, Incident] = {}
+        self._at: dict[tuple[str, Kind], Key] = {}  # (camera, slot) -> where it is
+        self._waiting: set[str] = set()  # cameras that time alone may move
+        self._lingering: set[Key] = set()  # incidents that time alone may close
+        self._dead: set[str] = set()  # devices that were dead at the last update
+        self._released: dict[Key, Moment] = {}  # since when what an incident is about is no longer dead
+        for incident in incidents:
+            key = (incident.kind, incident.subject)
+            self._open[key] = incident
+            self._lingering.add(key)
+            slot = _slot(incident.kind)
+            for camera in incident.camera_ids:
+                self._at[camera, slot] = key
+                self._waiting.add(camera)
+
+    @property
+    def incidents(self) -> Sequence[Incident]:
+        """The open ones."""
+        return [*self._open.values()]
+
+    def by_id(self, incident_id: str) -> Incident | None:
+        """An open incident."""
+        return next((incident for incident in self._open.values() if incident.id == incident_id), None)
+
+    # --- what people do ------------------------------------------------------------------------------------
+
+    def acknowledge(self, incident_id: str, by: str, note: str, now: Moment) -> Sequence[Happening]:
+        """Somebody takes it on; nothing for an unknown id."""
+        incident = self.by_id(incident_id)
+        if incident is None:
+            return ()
+        taken = replace(incident, acknowledged=Acknowledgement(by, now, note))
+        self._open[taken.kind, taken.subject] = taken
+        return (Happening(now, What.ACKNOWLEDGED, taken, by),)
+
+    def still_fails(self, incident_id: str) -> str:
+        """Why an operator may not close it: a sentence, or "" if nothing of it fails any more."""
+        incident = self.by_id(incident_id)
+        if incident is None:
+            return "there is no open incident of this id"
+        failing = sorted(camera for camera in incident.camera_ids if self._fails(camera, incident.kind))
+        if failing:
+            return f"{len(failing)} of its cameras still fail, {failing[0]} among them"
+        device = self.fleet.devices.get(incident.subject)
+        if device is not None and device.state is State.OFFLINE:
+            return f"{device.device.name} still does not answer"
+        return ""
+
+    def _fails(self, camera: str, kind: Kind) -> bool:
+        facts = self.fleet.cameras.get(camera)
+        if facts is None:
+            return False
+        if _slot(kind) is Kind.OFFLINE:
+            return facts.online is State.OFFLINE
+        return _failing(facts, kind)[0]
+
+    def close(self, incident_id: str, by: str, now: Moment) -> Sequence[Happening]:
+        """Close by hand what no longer fails; the caller asked the subject again before."""
+        incident = self.by_id(incident_id)
+        if incident is None or self.still_fails(incident_id):
+            return ()
+        key = (incident.kind, incident.subject)
+        return [self._close(key, now, verified=True, detail=f"closed by {by}")]
+
+    # --- keeping in step -----------------------------------------------------------------------------------
+
+    def update(self, now: Moment) -> list[Happening]:
+        """Bring the incidents in step with what has changed in the fleet."""
+        cameras, devices = self.fleet.take_dirty()
+        cameras |= self._waiting | self._below_changed(devices)
+        joining, leaving = self._moves(cameras, now)
+        touched = {*joining, *leaving, *self._keys_of(devices), *self._lingering}
+        touched.update(key for camera in cameras for slot in _SLOTS if (key := self._at.get((camera, slot))))
+        moved = frozenset[str]().union(*leaving.values())
+        happenings: list[Happening] = []
+        # Devices first: a camera's own incident may turn out to be part of one.
+        for key in sorted(touched, key=lambda key: (key[1] not in self.fleet.devices, key)):
+            happenings += self._settle(_Step(key, joining.get(key, set()), leaving.get(key, set()), moved, now))
+        return happenings
+
+    def _below_changed(self, devices: Collection[str]) -> set[str]:
+        """Cameras that are down below devices which have died or come back to life."""
+        cameras: set[str] = set()
+        for device in devices:
+            dead = device in self.fleet.devices and self.fleet.dead(device, self.policy.mass)
+            if dead != (device in self._dead):
+                (self._dead.add if dead else self._dead.discard)(device)
+                if device in self.fleet.devices:
+                    cameras |= self.fleet.devices[device].down.keys()
+        return cameras
+
+    def _moves(self, cameras: Collection[str], now: Moment) -> tuple[dict[Key, set[str]], dict[Key, set[str]]]:
+        joining: dict[Key, set[str]] = defaultdict(set)
+        leaving: dict[Key, set[str]] = defaultdict(set)
+        for camera in cameras:
+            self._waiting.discard(camera)
+            for slot in _SLOTS:
+                held = self._at.get((camera, slot))
+                wanted = self._wanted(camera, slot, held, now)
+                if wanted == held:
+                    continue
+                if held is not None:
+                    leaving[held].add(camera)
+                    del self._at[camera, slot]
+                if wanted is not None:
+                    joining[wanted].add(camera)
+                    self._at[camera, slot] = wanted
+        return joining, leaving
+
+    def _wanted(self, camera: str, slot: Kind, held: Key | None, now: Moment) -> Key | None:
+        facts = self.fleet.cameras.get(camera)
+        if facts is None or not facts.camera.asked:
+            return None
+        if slot is Kind.OFFLINE:
+            return self._wanted_offline(facts, held, now)
+        failing, since = _failing(facts, slot)
+        if not failing:
+            unseen = facts.online is not State.ONLINE or (slot is Kind.PICTURE and facts.picture is State.UNKNOWN)
+            return held if held is not None and unseen else None
+        if held is None and now - since < self.policy.settle:
+            self._waiting.add(camera)
+            return None
+        return (slot, camera)
+
+    def _wanted_offline(self, facts: CameraFacts, held: Key | None, now: Moment) -> Key | None:
+        camera = facts.camera.id
+        if self._is_flapping(facts.flips, held, now):
+            self._waiting.add(camera)
+            return (Kind.FLAPPING, camera)
+        if facts.online is State.UNKNOWN:
+            return held  # not seen: neither over nor anew
+        if facts.online is State.ONLINE:
+            return None
+        culprit = self.fleet.culprit(camera, self.policy.mass)
+        if culprit is None:
+            return self._wanted_alone(facts, held, now)
+        key = (Kind.OFFLINE, self.fleet.subject(culprit))
+        self._released.pop(key, None)
+        return key
+
+    def _wanted_alone(self, facts: CameraFacts, held: Key | None, now: Moment) -> Key | None:
+        """Nothing above the camera is dead: it is an incident of its own, though not at once."""
+        camera = facts.camera.id
+        if held == (Kind.OFFLINE, camera):
+            return held
+        if held is not None and held[0] is Kind.OFFLINE:
+            # What took it down is back: its cameras are still starting.
+            waits = now - self._released.setdefault(held, now) < self.policy.grace
+        else:
+            age = now - facts.since
+            waits = age < self.policy.settle or (self.fleet.unsettled(camera) and age < self.policy.patience)
+        if waits:
+            self._waiting.add(camera)
+            return held
+        return (Kind.OFFLINE, camera)
+
+    def _is_flapping(self, flips: list[Moment], held: Key | None, now: Moment) -> bool:
+        """Many flips within the window; once it flaps, until the window is quiet."""
+        while flips and now - flips[0] > self.policy.flapping_window:
+            flips.pop(0)
+        enough = 1 if held is not None and held[0] is Kind.FLAPPING else self.policy.flapping_flips
+        return len(flips) >= enough
+
+    def _keys_of(self, devices: Collection[str]) -> set[Key]:
+        """Incidents that these devices have or should have, even without cameras."""
+        keys: set[Key] = set()
+        for device in devices:
+            key = (Kind.OFFLINE, device)
+            facts = self.fleet.devices.get(device)
+            alone = facts is not None and facts.state is State.OFFLINE and self._topmost(device)
+            if key in self._open or alone:
+                keys.add(key)
+        return keys
+
+    def _topmost(self, device: str) -> bool:
+        return self.fleet.dead_above(device, self.policy.mass) is None
+
+    # --- one incident --------------------------------------------------------------------------------------
+
+    def _settle(self, step: _Step) -> list[Happening]:
+        key, now = step.key, step.now
+        incident = self._open.get(key)
+        if incident is None:
+            device = self.fleet.devices.get(key[1])
+            dead = device is not None and device.state is State.OFFLINE and self._topmost(key[1])
+            return self._begin(step) if step.joining or (dead and key[0] is Kind.OFFLINE) else []
+        cameras = (incident.camera_ids - step.leaving) | step.joining
+        grown = cameras != incident.camera_ids
+        changed = incident.with_cameras(frozenset(cameras)) if grown else incident
+        finding = self._finding(key, changed.camera_ids)
+        if finding is not None and (finding.cause, finding.evidence) != (incident.cause, incident.evidence):
+            changed = replace(changed, cause=finding.cause, evidence=finding.evidence[:_EVIDENCE])
+        self._open[key] = changed
+        if not self._goes_on(key, changed, now):
+            return [self._close(key, now, verified=self._seen_well(key, incident))]
+        happenings = []
+        if changed.cause is not incident.cause:
+            happenings.append(Happening(now, What.CAUSE, changed, f"{incident.cause} -> {changed.cause}"))
+        elif grown:
+            detail = f"{len(incident.camera_ids)} -> {len(cameras)} cameras"
+            happenings.append(Happening(now, What.GROWN, changed, detail))
+        return happenings
+
+    def _goes_on(self, key: Key, incident: Incident, now: Moment) -> bool:
+        if incident.camera_ids:
+            return True
+        device = self.fleet.devices.get(key[1])
+        if device is None or key[0] is not Kind.OFFLINE:
+            return False
+        if device.state is State.OFFLINE:
+            return self._topmost(key[1])
+        # Its uptime tells power from line: wait for it a little, when it can be had.
+        waits = device.state is State.ONLINE and device.read < device.returned
+        if waits and now - device.returned < self.policy.grace:
+            self._lingering.add(key)
+            return True
+        return False
+
+    def _seen_well(self, key: Key, incident: Incident) -> bool:
+        device = self.fleet.devices.get(key[1])
+        if device is not None:
+            return device.state is not State.OFFLINE
+        facts = self.fleet.cameras.get(key[1])
+        return facts is not None and facts.camera.asked and not self._fails(key[1], incident.kind)
+
+    def _begin(self, step: _Step) -> list[Happening]:
+        key, cameras, now = step.key, step.joining, step.now
+        region, class_, unit, maintainer = self._answerable(key, cameras)
+        happenings: list[Happening] = []
+        merged = self._emptied(cameras, key)
+        same = [old for old in merged if (old.region, old.maintainer) == (region, maintainer)]
+        if same:
+            # The same crew in the same place: the event that they were told of, not another one.
+            oldest = min(same, key=lambda old: (old.opened, old.id))
+            del self._open[oldest.kind, oldest.subject]
+            merged.remove(oldest)
+            incident = replace(oldest, kind=key[0], subject=key[1], class_=class_, unit=unit)
+            what, detail = What.CAUSE, f"subject {oldest.subject} -> {key[1]}"
+        else:
+            since = self._since(key, cameras, now)
+            name = _name(key, now)
+            incident = Incident(
+                name, key[0], Cause.UNKNOWN, key[1], region, class_, unit, maintainer, frozenset(), since, now
+            )
+            split = not merged and bool(cameras) and cameras <= step.moved
+            what, detail = (What.SPLIT if split else What.OPENED), ""
+        incident = incident.with_cameras(frozenset(cameras))
+        finding = self._finding(key, incident.camera_ids) or Finding(Cause.UNKNOWN, ())
+        incident = replace(incident, cause=finding.cause, evidence=finding.evidence[:_EVIDENCE])
+        incident = replace(incident, due=incident.since + self._limit(incident))
+        self._open[key] = incident
+        happenings.append(Happening(now, what, incident, detail))
+        for old in merged:
+            gone = self._open.pop((old.kind, old.subject))
+            gone = replace(gone, camera_ids=frozenset(), closed=now, merged_into=incident.id)
+            happenings.append(Happening(now, What.MERGED, gone, incident.id))
+        return happenings
+
+    def _emptied(self, cameras: set[str], key: Key) -> list[Incident]:
+        """Open incidents of the same kind whose cameras, or whose device, are all part of the new one."""
+        found = []
+        for other, incident in self._open.items():
+            if other == key or _slot(other[0]) is not _slot(key[0]):
+                continue
+            device = self.fleet.devices.get(other[1])
+            below = device is not None and key[1] in device.line
+            if (incident.camera_ids and incident.camera_ids <= cameras) or below:
+                found.append(incident)
+        return found
+
+    def _close(self, key: Key, now: Moment, *, verified: bool, detail: str = "") -> Happening:
+        incident = self._open.pop(key)
+        self._lingering.discard(key)
+        self._released.pop(key, None)
+        slot = _slot(key[0])
+        for camera in incident.camera_ids:
+            if self._at.get((camera, slot)) == key:
+                del self._at[camera, slot]
+        gone = replace(incident, camera_ids=frozenset(), closed=now, verified=verified)
+        return Happening(now, What.CLOSED, gone, detail)
+
+    # --- what an incident says -----------------------------------------------------------------------------
+
+    def _finding(self, key: Key, cameras: Collection[str]) -> Finding | None:
+        kind, subject = key
+        facts = self.fleet.cameras.get(subject)
+        if kind is Kind.OFFLINE and subject in self.fleet.devices:
+            device = self.fleet.devices[subject]
+            parent = self.fleet.devices.get(device.device.upstream)
+            port = parent.ports.get(device.device.upstream_port) if parent else None
+            return causes.of_device(device, parent, port, len(cameras))
+        if subject in self.fleet.inventory.regions:
+            return causes.of_region(self.fleet.inventory.regions[subject].name, len(cameras))
+        if facts is None:
+            return None
+        if kind is Kind.OFFLINE:
+            above = self.fleet.devices.get(facts.camera.placement.upstream)
+            return causes.of_camera(facts, self._port(facts), above)
+        return causes.of_other(kind, facts)
+
+    def _port(self, facts: CameraFacts) -> PortFacts | None:
+        """The camera's port, if it was read after the camera went down."""
+        above = self.fleet.devices.get(facts.camera.placement.upstream)
+        if above is None or above.read < facts.since:
+            return None
+        return above.ports.get(facts.camera.upstream_port)
+
+    def _answerable(self, key: Key, cameras: Collection[str]) -> tuple[str, str, str, str]:
+        """(region, class, unit, maintainer): of the subject, else of most of its cameras."""
+        placements = [self.fleet.cameras[camera].camera.placement for camera in cameras]
+        device = self.fleet.devices.get(key[1])
+        class_ = min((placement.class_ for placement in placements), default="")
+        if device is not None:
+            own = device.device
+            unit = own.unit or most_common(placement.unit for placement in placements)
+            maintainer = own.maintainer or most_common(placement.maintainer for placement in placements)
+            return own.region, class_, unit, maintainer
+        facts = self.fleet.cameras.get(key[1])
+        if facts is not None:
+            place = facts.camera.placement
+            return place.region, place.class_, place.unit, place.maintainer
+        unit = most_common(placement.unit for placement in placements)
+        return key[1], class_, unit, most_common(placement.maintainer for placement in placements)
+
+    def _since(self, key: Key, cameras: Collection[str], now: Moment) -> Moment:
+        kind = key[0]
+        moments = [self._failing_since(self.fleet.cameras[camera], kind) for camera in cameras]
+        device = self.fleet.devices.get(key[1])
+        if device is not None and device.state is State.OFFLINE:
+            moments.append(device.since)
+        return min((moment for moment in moments if moment), default=now)
+
+    @staticmethod
+    def _failing_since(facts: CameraFacts, kind: Kind) -> Moment:
+        if kind is Kind.FLAPPING:
+            return facts.flips[0] if facts.flips else facts.since
+        return facts.since if kind is Kind.OFFLINE else _failing(facts, kind)[1]
+
+    def _limit(self, incident: Incident) -> Moment:
+        if incident.most_cameras >= self.policy.mass:
+            return self.policy.mass_limit
+        maintainer = self.fleet.inventory.maintainers.get(incident.maintainer)
+        if maintainer is not None and maintainer.repair_hours is not None:
+            return round(maintainer.repair_hours * 3_600_000)
+        return (self.policy.class_limits or {}).get(incident.class_, self.policy.single_limit)
+
+
+def _failing(facts: CameraFacts, slot: Kind) -> tuple[bool, Moment]:
+    """Whether a camera that does answer fails otherwise, and since when. A refused login is one thing to repair,
+    not two: what it keeps from being seen is no picture fault."""
+    bad = facts.picture in (State.FAULTY, State.NO_PICTURE)
+    refused = bool(facts.refused_since) or (bad and facts.picture_reason == "auth")
+    if slot is Kind.ACCOUNT:
+        return refused, facts.refused_since or facts.picture_since
+    if slot is Kind.CLOCK:
+        return bool(facts.offset_since), facts.offset_since
+    return bad and not refused, facts.picture_since
+
+
+def _slot(kind: Kind) -> Kind:
+    """Offline and flapping are one thing to a camera: it is in either."""
+    return Kind.OFFLINE if kind is Kind.FLAPPING else kind
+
+
+def _name(key: Key, now: Moment) -> str:
+    """A short id that two runs would not give to two incidents."""
+    digest = hashlib.blake2b(f"{key[0]} {key[1]} {now}".encode(), digest_size=5).hexdigest()
+    return f"I{digest.upper()}"

@@ -1,0 +1,178 @@
+"""Where results become facts for the cause rules: it keeps fleet and board, folds the reach of devices, and has
+asked what would tell more: the neighbours of who fails first, the tables of the device above, once it is back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from healthd.incidents.board import Board
+from healthd.incidents.fleet import Fleet, PortFacts
+from healthd.incidents.incident import Happening
+from healthd.model import Asked, Axis, Camera, Flip, Inventory, Moment, State
+from healthd.state import Holding, Rules, advance_online, online_reading, settle
+from probes.base import Memory, Outcome, Reason
+from probes.port_names import port_named
+
+CLOCK_LIMIT_SECONDS = 30.0
+"""An offset beyond this is a clock fault."""
+
+
+class Desk:
+    """Mutable, owned by the core. `ask_again(subject, check, after_seconds)` steers the prober side."""
+
+    def __init__(
+        self, board: Board, rules: Rules, retry_seconds: float, ask_again: Callable[[str, str, float], None]
+    ) -> None:
+        self.board = board
+        self.fleet: Fleet = board.fleet
+        self.rules = rules
+        self.retry_seconds = retry_seconds
+        self._ask_again = ask_again
+        self._holdings: dict[str, Holding] = {}
+        self._pending: set[str] = set()  # devices whose last fail waits for a witness
+        self._memories: dict[str, Memory] = {}
+        self._swept: dict[str, Moment] = {}
+        self._by_address: dict[str, list[str]] = {}
+        self._siblings: dict[str, list[str]] = {}
+        self._port_names: dict[str, set[str]] = {}
+        self._index()
+
+    def replace(self, inventory: Inventory) -> None:
+        """Take another inventory."""
+        self.fleet.replace(inventory)
+        self._index()
+
+    def _index(self) -> None:
+        self._by_address, self._siblings, self._port_names = {}, {}, {}
+        for device in self.fleet.inventory.devices.values():
+            if device.address:
+                self._by_address.setdefault(device.address, []).append(device.id)
+        for facts in self.fleet.cameras.values():
+            if facts.camera.asked:
+                self._siblings.setdefault(facts.line[0], []).append(facts.camera.reach)
+                self._port_names.setdefault(facts.line[0], set()).add(facts.camera.upstream_port)
+        self._holdings = {key: held for key, held in self._holdings.items() if key in self.fleet.devices}
+        self._pending &= self._holdings.keys()
+
+    def memory(self, device: str) -> Memory:
+        """What earlier askings of a device learnt in this run."""
+        return self._memories.get(device, Memory())
+
+    # --- cameras -------------------------------------------------------------------------------------------
+
+    def flipped(self, flip: Flip) -> None:
+        """A camera's state changed."""
+        if flip.axis is Axis.PICTURE:
+            self.fleet.picture_is(flip.camera, flip.state, flip.at, flip.faults, flip.reason)
+            return
+        self.fleet.camera_is(flip.camera, flip.state, flip.at)
+        facts = self.fleet.cameras.get(flip.camera)
+        if facts is not None and flip.state is State.OFFLINE and facts.camera.placement.upstream:
+            self._ask_again(facts.camera.placement.upstream, "device", 0.0)
+
+    def camera_answered(self, camera: Camera, asked: Moment) -> None:
+        """Its reach was answered: so was the way there."""
+        facts = self.fleet.cameras.get(camera.id)
+        if facts is not None:
+            self.fleet.answered(facts.line, asked)
+
+    def camera_failed_first(self, camera: Camera, now: Moment) -> None:
+        """Its first fail: ask who hangs beside it and what it hangs on, to know soon how far it goes."""
+        facts = self.fleet.cameras.get(camera.id)
+        if facts is None:
+            return
+        above = facts.line[0]
+        if now - self._swept.get(above, 0) < self.retry_seconds * 1000:
+            return
+        self._swept[above] = now
+        for reach in self._siblings.get(above, ()):
+            self._ask_again(reach, "ping", 0.0)
+        for device in facts.line:
+            address = self.fleet.devices[device].device.address
+            if address:
+                self._ask_again(address, "ping", 0.0)
+
+    def camera_said(self, camera: Camera, asked: Asked) -> None:
+        """ONVIF or frame: whether the login is taken, and what time it is there."""
+        result = asked.result
+        if result.outcome is Outcome.FAIL and result.reason is Reason.AUTH:
+            self.fleet.login_is(camera.id, refused=True, at=asked.asked)
+        elif result.outcome is Outcome.OK:
+            self.fleet.login_is(camera.id, refused=False, at=asked.asked)
+        offset = result.values.get("clock_offset_seconds") if asked.check == "onvif" else None
+        if offset is not None:
+            self.fleet.clock_is(camera.id, offset, asked.asked, CLOCK_LIMIT_SECONDS)
+
+    # --- devices -------------------------------------------------------------------------------------------
+
+    def device_reached(self, address: str, asked: Asked, elsewhere: Moment) -> None:
+        """Fold a ping of the devices at an address; their flips are no camera's and are not stored."""
+        reading = online_reading(asked)
+        if reading is None:
+            return
+        for device in self._by_address.get(address, ()):
+            held = self._holdings.get(device, Holding())
+            if reading.good:
+                self.fleet.answered(self.fleet.devices[device].line, asked.asked)
+            elif not held.first_fail and held.state is not State.OFFLINE:
+                self._look_around(device)
+            held, flip = advance_online(held, reading, self.rules, elsewhere)
+            self._keep(device, held, flip)
+            if held.undecided:
+                self._ask_again(address, "ping", self.retry_seconds)
+
+    def settle_pending(self, elsewhere: Callable[[str], Moment]) -> None:
+        """Confirm fails of devices once somebody else has answered since."""
+        for device in [*self._pending]:
+            address = self.fleet.devices[device].device.address
+            self._keep(device, *settle(self._holdings[device], self.rules, elsewhere(address)))
+
+    def _keep(self, device: str, held: Holding, flip: Flip | None) -> None:
+        self._holdings[device] = held
+        (self._pending.add if held.pending else self._pending.discard)(device)
+        if flip is not None:
+            self.fleet.device_is(device, flip.state, flip.at)
+            if flip.state is State.ONLINE:
+                self._ask_again(device, "device", 0.0)  # its uptime tells power from line
+        self.fleet.device_undecided(device, held.undecided)
+
+    def _look_around(self, device: str) -> None:
+        """A device's first fail: its cameras and the device above tell whether it is more than that."""
+        for reach in self._siblings.get(device, ()):
+            self._ask_again(reach, "ping", 0.0)
+        for above in self.fleet.devices[device].line:
+            address = self.fleet.devices[above].device.address
+            if address:
+                self._ask_again(address, "ping", 0.0)
+
+    def device_read(self, device: str, asked: Asked) -> None:
+        """Take the tables that a device gave."""
+        result = asked.result
+        if device not in self.fleet.devices or result.outcome is not Outcome.OK:
+            return
+        known = {name: value for name, value in result.learnt.items() if name in Memory.__slots__}
+        self._memories[device] = replace(self.memory(device), **known)
+        uptime = result.values.get("uptime_seconds")
+        booted = asked.asked - round(1000 * uptime) if uptime is not None else 0
+        self.fleet.device_read(device, booted, self._ports(device, result.values), asked.asked)
+
+    def _ports(self, device: str, values: Mapping[str, Any]) -> Mapping[str, PortFacts]:
+        """The ports that the inventory names, by its words for them."""
+        ports = values.get("ports", ())
+        names = {*self._port_names.get(device, ())}
+        names |= {self.fleet.devices[child].device.upstream_port for child in self.fleet.devices[device].children}
+        found = {}
+        for name in names - {""}:
+            port = port_named(ports, name)
+            if port is not None:
+                detection = str(port.poe.detection) if port.poe is not None else None
+                found[name] = PortFacts(port.name or name, port.oper_up, port.admin_up, detection)
+        return found
+
+    # --- incidents -----------------------------------------------------------------------------------------
+
+    def happenings(self, now: Moment) -> Sequence[Happening]:
+        """What happened to incidents since the last call."""
+        return self.board.update(now)

@@ -1,0 +1,291 @@
+"""What is known of the fleet right now, as far as causes need it. Mutable: every result moves it a little.
+
+Everything the cause rules ask for is kept ready: who hangs below a device, who of them is down, and when the last
+of them answered. A device is *dead* when nothing behind it answers any more, monitored or not.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+
+from healthd.model import Camera, Device, Inventory, Moment, State
+
+SUBNET = "subnet"
+"""The kind of the stand-ins for what cameras without upstream hang on."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortFacts:
+    """One port of a device as it was read. `poe`: disabled | searching | delivering | fault | test | other_fault,
+    None where the device tells nothing of power."""
+
+    name: str
+    oper_up: bool | None
+    admin_up: bool | None = None
+    poe: str | None = None
+
+
+@dataclass(slots=True)
+class CameraFacts:
+    """Where one camera stands. `since` belongs to `online`, `picture_since` to `picture`."""
+
+    camera: Camera
+    line: tuple[str, ...]  # devices above it, the nearest first
+    online: State = State.UNKNOWN
+    since: Moment = 0
+    picture: State = State.UNKNOWN
+    picture_since: Moment = 0
+    faults: tuple[str, ...] = ()
+    picture_reason: str = ""
+    refused_since: Moment = 0  # 0: the login is not known to be refused
+    offset_seconds: float | None = None  # camera clock − ours
+    offset_since: Moment = 0  # since when it has been off by more than the limit; 0: it is not
+    flips: list[Moment] = field(default_factory=list)  # of the online axis, within the flapping window
+
+
+@dataclass(slots=True)
+class DeviceFacts:
+    """Where one device stands. `booted` is when it started (ms), as its uptime said at `read`."""
+
+    device: Device
+    line: tuple[str, ...]  # itself excluded, the nearest first
+    state: State = State.UNKNOWN
+    since: Moment = 0
+    undecided: bool = False  # a streak is open: it may be going down
+    returned: Moment = 0  # when it last came back
+    died: Moment = 0  # when it went down the time before
+    booted: Moment = 0
+    read: Moment = 0  # when its tables were last read
+    ports: Mapping[str, PortFacts] = field(default_factory=dict)  # by the inventory's port text
+    last_answer: Moment = 0  # the latest answer of anything below
+    below: int = 0  # cameras that are asked, below
+    down: dict[str, Moment] = field(default_factory=dict)  # cameras down below: since
+    children: list[str] = field(default_factory=list)  # devices directly below
+    leaves: int = 0  # cameras directly below
+    flips: list[Moment] = field(default_factory=list)
+
+
+class Fleet:
+    """The facts of all cameras and devices. `dirty_cameras` and `dirty_devices` have changed since last taken."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self.cameras: dict[str, CameraFacts] = {}
+        self.devices: dict[str, DeviceFacts] = {}
+        self.dirty_cameras: set[str] = set()
+        self.dirty_devices: set[str] = set()
+        self._dead: dict[str, bool] = {}  # answers of `dead` since the last `take_dirty`: it is asked per camera
+        self.replace(inventory)
+
+    def replace(self, inventory: Inventory) -> None:
+        """Take another inventory; who stays keeps what is known. Cameras that moved or left are dirty."""
+        self.inventory = inventory
+        old_cameras, old_devices = self.cameras, self.devices
+        self.devices = {}
+        for device in inventory.devices.values():
+            facts = old_devices.get(device.id) or DeviceFacts(device, ())
+            facts.device, facts.line = device, tuple(_line(inventory, device.upstream))
+            facts.below, facts.leaves, facts.down, facts.children = 0, 0, {}, []
+            self.devices[device.id] = facts
+        for device in inventory.devices.values():
+            if device.upstream in self.devices:
+                self.devices[device.upstream].children.append(device.id)
+        self.cameras = {}
+        for camera in inventory.cameras.values():
+            line = tuple(_line(inventory, camera.placement.upstream)) or (self._subnet(camera),)
+            known = old_cameras.get(camera.id)
+            if known is None or known.line != line or known.camera.placement != camera.placement:
+                self.dirty_cameras.add(camera.id)
+            facts_of = known or CameraFacts(camera, line)
+            facts_of.camera, facts_of.line = camera, line
+            self.cameras[camera.id] = facts_of
+            self._count(facts_of)
+        self.dirty_cameras |= old_cameras.keys() - self.cameras.keys()
+        for network, stand_in in self.devices.items():
+            if stand_in.device.kind == SUBNET and network in old_devices:
+                stand_in.last_answer = old_devices[network].last_answer
+        self.dirty_devices |= old_devices.keys() - self.devices.keys()
+
+    def _count(self, facts: CameraFacts) -> None:
+        for place, device in enumerate(facts.line):
+            above = self.devices[device]
+            above.below += facts.camera.asked
+            above.leaves += place == 0
+            if facts.online is State.OFFLINE:
+                above.down[facts.camera.id] = facts.since
+
+    # --- what was seen -------------------------------------------------------------------------------------
+
+    def answered(self, line: Iterable[str], asked: Moment) -> None:
+        """Something below these devices answered what was asked at `asked`."""
+        for device in line:
+            facts = self.devices[device]
+            facts.last_answer = max(facts.last_answer, asked)
+
+    def camera_is(self, camera: str, state: State, since: Moment) -> None:
+        """The online axis of a camera flipped."""
+        facts = self.cameras.get(camera)
+        if facts is None:
+            return
+        if state not in (State.UNKNOWN, facts.online) and facts.online is not State.UNKNOWN:
+            facts.flips.append(since)
+        facts.online, facts.since = state, since
+        for device in facts.line:
+            down = self.devices[device].down
+            if state is State.OFFLINE:
+                down[camera] = since
+            else:
+                down.pop(camera, None)
+        self.dirty_cameras.add(camera)
+        self.dirty_devices.update(facts.line)
+
+    def picture_is(
+        self, camera: str, state: State, since: Moment, faults: tuple[str, ...] = (), reason: str = ""
+    ) -> None:
+        """The picture axis of a camera flipped."""
+        facts = self.cameras.get(camera)
+        if facts is not None:
+            facts.picture, facts.picture_since, facts.faults, facts.picture_reason = state, since, faults, reason
+            self.dirty_cameras.add(camera)
+
+    def login_is(self, camera: str, refused: bool, at: Moment) -> None:
+        """ONVIF or the snapshot refused the login, or took it."""
+        facts = self.cameras.get(camera)
+        if facts is not None and bool(facts.refused_since) != refused:
+            facts.refused_since = at if refused else 0
+            self.dirty_cameras.add(camera)
+
+    def clock_is(self, camera: str, offset_seconds: float, at: Moment, limit_seconds: float) -> None:
+        """The camera's clock was read."""
+        facts = self.cameras.get(camera)
+        if facts is None:
+            return
+        facts.offset_seconds = offset_seconds
+        off = abs(offset_seconds) > limit_seconds
+        if bool(facts.offset_since) != off:
+            facts.offset_since = at if off else 0
+            self.dirty_cameras.add(camera)
+
+    def device_is(self, device: str, state: State, since: Moment) -> None:
+        """A device's reach flipped."""
+        facts = self.devices.get(device)
+        if facts is None:
+            return
+        if state is State.ONLINE and facts.state is State.OFFLINE:
+            facts.returned, facts.died = since, facts.since
+        if state is not State.UNKNOWN and facts.state is not State.UNKNOWN:
+            facts.flips.append(since)
+        facts.state, facts.since = state, since
+        self.dirty_devices.update((device, *facts.line))
+        self.dirty_cameras |= facts.down.keys()
+
+    def device_undecided(self, device: str, undecided: bool) -> None:
+        """Whether a streak of the device's reach is open."""
+        facts = self.devices.get(device)
+        if facts is not None and facts.undecided != undecided:
+            facts.undecided = undecided
+            if not undecided:
+                self.dirty_cameras |= facts.down.keys()
+
+    def device_read(self, device: str, booted: Moment, ports: Mapping[str, PortFacts], at: Moment) -> None:
+        """A device's tables were read: when it booted, and the ports that the inventory names."""
+        facts = self.devices.get(device)
+        if facts is None:
+            return
+        facts.booted, facts.ports, facts.read = booted, ports, at
+        self.dirty_devices.add(device)
+        self.dirty_cameras |= facts.down.keys()
+
+    # --- what follows from it ------------------------------------------------------------------------------
+
+    def dead(self, device: str, mass: int) -> bool:
+        """`_is_dead`, worked out once between two calls of `take_dirty`."""
+        if device not in self._dead:
+            self._dead[device] = self._is_dead(device, mass)
+        return self._dead[device]
+
+    def _is_dead(self, device: str, mass: int) -> bool:
+        """Whether nothing behind the device answers any more.
+
+        A monitored one that is offline is dead unless something below answered since. One that is not monitored is
+        dead when `mass` cameras below went down and nothing below has answered since the first of them, and they
+        hang on more than one branch of it (else the branch is what is dead).
+        """
+        facts = self.devices[device]
+        if facts.state is State.OFFLINE:
+            return facts.last_answer < facts.since
+        if facts.state is State.ONLINE:
+            return False
+        if any(self.devices[child].state is State.ONLINE for child in facts.children):
+            return False
+        fresh = [camera for camera, since in facts.down.items() if since > facts.last_answer]
+        if len(fresh) >= mass and (facts.leaves > 0 or len({self._branch(c, device) for c in fresh}) > 1):
+            return True
+        return self._children_dead(facts, mass)
+
+    def _children_dead(self, facts: DeviceFacts, mass: int) -> bool:
+        children = [self.devices[child] for child in facts.children]
+        known = [child for child in children if child.state is not State.UNKNOWN]
+        return (
+            len(known) > 1
+            and facts.leaves == 0
+            and all(child.state is State.OFFLINE and self.dead(child.device.id, mass) for child in known)
+        )
+
+    def _branch(self, camera: str, device: str) -> str:
+        line = self.cameras[camera].line
+        place = line.index(device)
+        return line[place - 1] if place else camera
+
+    def culprit(self, camera: str, mass: int) -> str | None:
+        """The topmost dead device above a camera; None: it is the camera's own affair."""
+        for device in reversed(self.cameras[camera].line):
+            if self.dead(device, mass):
+                return device
+        return None
+
+    def dead_above(self, device: str, mass: int) -> str | None:
+        """The topmost dead device above another device."""
+        for above in reversed(self.devices[device].line):
+            if self.dead(above, mass):
+                return above
+        return None
+
+    def unsettled(self, camera: str) -> bool:
+        """Whether a device above the camera may be going down: its own streak is still open."""
+        return any(self.devices[device].undecided for device in self.cameras[camera].line)
+
+    def subject(self, device: str) -> str:
+        """Whom to repair: the device, or the region of a subnet."""
+        own = self.devices[device].device
+        return own.region if own.kind == SUBNET else device
+
+    def _subnet(self, camera: Camera) -> str:
+        """The /24 (or /64) of a camera without upstream stands in for what it hangs on."""
+        network = str(ip_network(f"{camera.address}/{64 if ':' in camera.address else 24}", strict=False))
+        if network not in self.devices:
+            region = camera.placement.region
+            self.devices[network] = DeviceFacts(Device(network, f"subnet {network}", SUBNET, region), ())
+        return network
+
+    def take_dirty(self) -> tuple[set[str], set[str]]:
+        """(cameras, devices) that changed since the last call."""
+        cameras, devices = self.dirty_cameras, self.dirty_devices
+        self.dirty_cameras, self.dirty_devices, self._dead = set(), set(), {}
+        return cameras, devices
+
+
+def _line(inventory: Inventory, upstream: str) -> Iterator[str]:
+    while upstream in inventory.devices:
+        yield upstream
+        upstream = inventory.devices[upstream].upstream
+
+
+def most_common(values: Iterable[str]) -> str:
+    """The value that stands there most often, the first by name where two do; "" for none."""
+    counts: dict[str, int] = defaultdict(int)
+    for value in values:
+        counts[value] += 1
+    return min(counts, key=lambda value: (-counts[value], value), default="")
