@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from itertools import takewhile
 from typing import TypeVar
 
 from gufo.snmp import (
@@ -22,7 +23,9 @@ from gufo.snmp import (
     Sha512Key,
     User,
 )
+from gufo.snmp._fast import GetIter
 from gufo.snmp.aio import SnmpSession
+from gufo.snmp.typing import ValueType
 from gufo.snmp.user import KeyType
 
 from probes.base import Credential
@@ -66,6 +69,20 @@ class Session(SnmpSession):
         """Closes the socket. gufo_snmp leaves that to the garbage collector, which a cancelled asking's traceback
         would make wait."""
         del self._sock
+
+    async def get_bulk(self, place: GetIter) -> tuple[list[tuple[str, ValueType]], bool]:
+        """The rows of one GETBULK from `place` on, which moves along, and whether its subtree may have more.
+
+        Rows lie inside the subtree; their order is the agent's. Asked once more after an error, it goes on where
+        it was. gufo_snmp shows an error status of the agent as the end of the subtree.
+        """
+        await self._send(lambda: self._sock.send_get_bulk(place))
+        try:
+            found = await self._recv(lambda: self._sock.recv_get_bulk(place))
+        except StopAsyncIteration:
+            return [], False
+        rows = [row for row in takewhile(lambda row: row is not None, found) if row is not None]
+        return rows, len(rows) == len(found)
 
     async def _send(self, sender: Callable[[], None]) -> None:
         self.requests += 1

@@ -74,7 +74,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert config.month_starts_on == 1
     assert config.web.address == ("127.0.0.1", 9808)
     assert (config.metrics.per_camera, config.metrics.per_camera_limit) == ("auto", 20_000)
-    assert config.seats == {"snmp": 64, "onvif": 64, "frame": 32}
+    assert config.seats == {"snmp": 64, "device": 64, "onvif": 64, "frame": 32}
     assert config.inventory_guard.max_lost == Fraction(1, 5)
     incidents = config.incidents
     assert (incidents.mass_cameras, incidents.mass_window, incidents.settle, incidents.shown) == (8, 120, 5, 500)
@@ -109,6 +109,7 @@ credentials:
 checks:
   ping:  {interval: 60s, timeout: 1s, packets: 1}
   snmp:  {interval: 5m, timeout: 2s, port: 161}
+  device: {interval: 5m, timeout: 30s, port: 161, max_rows: 20000}
   onvif: {interval: 1h, timeout: 5s, port: 80}
   frame: {interval: 1h, timeout: 10s, max_bytes: 4000000, small_profile: true}
 uplink_limits: {turns: 16, bytes_per_second: 2000000}

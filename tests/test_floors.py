@@ -14,10 +14,13 @@ ROOT = Path(__file__).parent.parent
 # Lowest first. A module imports from the floors below its own, never from its own; a package stands for all of its
 # modules, which may import each other. A new module is put on the lowest floor that is above all it imports.
 FLOORS = (
-    "probes.base probes.ber probes.icmp_socket probes.mib probes.picture probes.soap",
+    "probes.base probes.ber probes.icmp_socket probes.mib probes.picture probes.port_names probes.soap",
     "probes.icmp probes.login probes.snmp_session",
     "probes.http probes.snmp_exchange",
-    "probes.frame probes.onvif probes.ping probes.snmp",
+    "probes.snmp_rows",
+    "probes.ports probes.walk",
+    "probes.tables",
+    "probes.device probes.frame probes.onvif probes.ping probes.snmp",
     "probes",
     "healthd healthd.exposition healthd.jobs healthd.problems healthd.profiles",
     "healthd.fields healthd.model healthd.rows healthd.tables healthd.yamltext",
@@ -32,6 +35,8 @@ FLOORS = (
     "healthd.city healthd.clock healthd.core healthd.metrics healthd.schedule healthd.selfmetrics healthd.store"
     " healthd.web",
     "healthd.prober",
+    "healthd.settings",
+    "healthd.front",
     "healthd.daemon",
     "healthd.commands",
     "healthd.cli",
