@@ -18,7 +18,7 @@ TROUBLED = pages.troubled(pages.page(pages.views()))
 
 
 def render(page: Page, shown: int = 500, form: Format = Format.TEXT) -> str:
-    return MetricsPage(CollectorRegistry(), PerCamera, shown).render(page, form).decode()
+    return MetricsPage(CollectorRegistry(), PerCamera, lambda: shown).render(page, form).decode()
 
 
 def test_largest_incidents_have_series_and_the_rest_is_counted() -> None:

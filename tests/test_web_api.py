@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from importlib import resources
 
 import pytest
 from aiohttp import ClientSession
 
+from healthd.incidents.incident import Cause, CountsFor, Happening, Kind, What
 from healthd.web.server import make_app
+from tests import pages
 from tests.web_kit import Site, serving, text_of
 
 
@@ -78,27 +81,48 @@ async def test_api_refuses_in_json(query: str, client: ClientSession) -> None:
     assert answer["error"].startswith(query.partition("=")[0])
 
 
-async def test_openapi_describes_what_is_served(client: ClientSession) -> None:
-    """Every API route is in the description with exactly the fields that are answered."""
+async def test_openapi_describes_what_is_served(site: Site, client: ClientSession) -> None:
+    """Every API route is in the description, method for method, with exactly the fields that are answered."""
+    site.page = pages.troubled(site.page)
+    site.happenings = [(1, Happening(pages.AT, What.OPENED, pages.incident("i-1", ["cam-00001"])))]
     described = json.loads(await text_of(client, "/openapi.json"))
     served = {
-        resource.canonical
-        for resource in make_app(Site().deps()).router.resources()
-        if resource.canonical.startswith("/api/")
+        (route.resource.canonical, route.method.lower())
+        for route in make_app(Site().deps()).router.routes()
+        if route.resource and route.resource.canonical.startswith("/api/") and route.method != "HEAD"
     }
-    assert set(described["paths"]) == served
+    assert {(path, method) for path, methods in described["paths"].items() for method in methods} == served
     schemas = described["components"]["schemas"]
+    feed = await json_of(client, "/api/v1/incidents?since=0")
+    assert isinstance(feed, dict)
     answers = {
         "Region": await json_of(client, "/api/v1/regions"),
         "Camera": [await json_of(client, "/api/v1/cameras/cam-00001")],
         "Row": await json_of(client, "/api/v1/rates"),
+        "Incident": await json_of(client, "/api/v1/incidents"),
+        "Feed": [feed],
+        "Happening": feed["feed"],
     }
     for name, answer in answers.items():
         assert isinstance(answer, list)
         assert set(answer[0]) == set(schemas[name]["properties"]) == set(schemas[name]["required"])
+    words = {"Kind": Kind, "Cause": Cause}
+    assert {name: schemas[name]["enum"] for name in words} == {name: [*each] for name, each in words.items()}
+    assert schemas["Happening"]["properties"]["what"]["enum"] == [*What]
+    assert schemas["Incident"]["properties"]["counts_for"]["enum"] == [*CountsFor]
+
+
+def test_openapi_refers_to_what_is_there() -> None:
+    """No reference in the description leads nowhere."""
+    text = resources.files("healthd.web").joinpath("static", "openapi.json").read_text("utf-8")
+    described = json.loads(text)
+    for reference in re.findall(r'"\$ref": "#/([^"]+)"', text):
+        found = described
+        for step in reference.split("/"):
+            found = found[step]
 
 
 def test_static_files_travel_with_the_package() -> None:
     """Templates and style are found through the package, wherever it is installed."""
     root = resources.files("healthd.web")
-    assert all(root.joinpath(path).is_file() for path in ("templates/overview.html", "static/style.css"))
+    assert all(root.joinpath(path).is_file() for path in ("templates/base.html", "static/style.css"))

@@ -12,8 +12,8 @@ from aiohttp import ClientSession
 
 from healthd.live import CameraView
 from healthd.model import Lifecycle, Region, State
+from healthd.web.html import span
 from healthd.web.overview import MAX_BAD
-from healthd.web.pages import span
 from healthd.web.texts import TEXTS, choose_language
 from probes.base import Reason
 from probes.picture.verdict import Fault

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import ClientSession, web
 
+from healthd.incidents.incident import Happening, Incident
 from healthd.live import Page
+from healthd.model import Flip
 from healthd.web.deps import Subject, WebDeps, WebSettings
 from healthd.web.server import make_app
 from probes.base import Result
@@ -32,6 +34,11 @@ class Site:
     metrics_text: Callable[[], bytes] = lambda: b"healthd_ready 1\n"
     asked: list[tuple[Subject, str]] = field(default_factory=list)
     reloads: list[bool] = field(default_factory=list)
+    stored: dict[str, Incident] = field(default_factory=dict)
+    happenings: list[tuple[int, Happening]] = field(default_factory=list)
+    flipped: list[Flip] = field(default_factory=list)
+    acts: list[tuple[str, ...]] = field(default_factory=list)
+    objection: str = ""
     base: str = ""
 
     def deps(self) -> WebDeps:
@@ -44,6 +51,14 @@ class Site:
             ready=lambda: self.unready,
             reload=self.reload,
             ask=self.ask,
+            incident=self.stored.get,
+            incidents=lambda start, end: [
+                one for one in self.stored.values() if one.opened < end and not 0 < one.closed < start
+            ],
+            feed=lambda since, limit: [entry for entry in self.happenings if entry[0] > since][:limit],
+            flips=lambda camera: [flip for flip in self.flipped if flip.camera == camera],
+            acknowledge=self.acknowledge,
+            close=self.close,
         )
 
     async def reload(self, force: bool) -> Sequence[str]:
@@ -53,6 +68,14 @@ class Site:
     async def ask(self, subject: Subject, check: str) -> Result:
         self.asked.append((subject, check))
         return self.result
+
+    def acknowledge(self, *act: str) -> str:
+        self.acts.append(("acknowledge", *act))
+        return self.objection
+
+    async def close(self, *act: str) -> str:
+        self.acts.append(("close", *act))
+        return self.objection
 
 
 @asynccontextmanager

@@ -43,11 +43,14 @@ class PerCamera:
 class MetricsPage:
     """Renders pages. For one thread at a time: it keeps the label text of cameras from page to page.
 
-    `shown`: open incidents with series of their own, the largest; the rest is only counted.
+    `shown`: how many open incidents, the largest, have series of their own; the rest is only counted.
     """
 
     def __init__(
-        self, registry: CollectorRegistry, per_camera: Callable[[], PerCamera], shown: int = INCIDENTS_SHOWN
+        self,
+        registry: CollectorRegistry,
+        per_camera: Callable[[], PerCamera],
+        shown: Callable[[], int] = lambda: INCIDENTS_SHOWN,
     ) -> None:
         self._shown = shown
         self._own = _WithoutCreated(registry)
@@ -60,7 +63,7 @@ class MetricsPage:
         generate = generate_openmetrics if form is Format.OPENMETRICS else generate_text
         # prometheus_client's part comes last: in OpenMetrics it closes the page with its # EOF.
         own = [generate(self._own)]
-        blocks = chain(region_blocks(page, form), incident_blocks(page, form, self._shown))
+        blocks = chain(region_blocks(page, form), incident_blocks(page, form, self._shown()))
         return b"".join(chain(encode(blocks), self._camera_blocks(cameras, form), own))
 
     def cameras(self, page: Page, form: Format, region: str) -> bytes:

@@ -20,7 +20,7 @@ _OPEN = Family("healthd_incidents_open", "gauge", "Open incidents in and below t
 _OPENED = Family("healthd_incidents_opened_total", "counter", "Incidents opened in and below the region.")
 _CLOSED = Family("healthd_incidents_closed_total", "counter", "Incidents closed in and below the region.")
 _DURATION = Family(
-    "healthd_repair_duration_seconds", "histogram", "From opening to repair of the incidents that were closed."
+    "healthd_repair_duration_seconds", "histogram", "From the first flip to the closing of each incident."
 )
 _REPAIR_LABELS = ("region", "kind", "cause", "maintainer")
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,8 +11,9 @@ from aiohttp import web
 
 from healthd.live import WINDOWS, CameraView, Page
 from healthd.model import Moment, State
-from healthd.web.deps import DEPS, VIEWS
+from healthd.web.deps import DEPS
 from healthd.web.overview import STATES, bad_state
+from healthd.web.replies import answer, as_json, dump, known, refusal, whole
 
 _PAGE_SIZE = 1000
 _MAX_PAGE_SIZE = 10_000
@@ -25,18 +23,18 @@ _STATES = sorted({state for states in STATES.values() for state in states} - {"u
 
 async def regions(request: web.Request) -> web.Response:
     """All regions with the head count of everything below each."""
-    return await _answer(request, region_list)
+    return await answer(request, region_list)
 
 
 async def cameras(request: web.Request) -> web.Response:
     """Cameras, `limit` at a time from `offset` on, of one `region`'s subtree, in one `state`."""
     query = request.query
     region, state = query.get("region", ""), query.get("state", "")
-    _known(region, {"", *request.app[DEPS].page().inventory.regions}, "region")
-    _known(state, ["", "bad", *_STATES], "state")
-    offset = _whole(query, "offset", 0, _MAX_OFFSET)
-    limit = _whole(query, "limit", _PAGE_SIZE, _MAX_PAGE_SIZE)
-    return await _answer(request, lambda page: camera_list(page, region, state, offset, limit))
+    known(region, {"", *request.app[DEPS].page().inventory.regions}, "region")
+    known(state, ["", "bad", *_STATES], "state")
+    offset = whole(query, "offset", 0, _MAX_OFFSET)
+    limit = whole(query, "limit", _PAGE_SIZE, _MAX_PAGE_SIZE)
+    return await answer(request, lambda page: camera_list(page, region, state, offset, limit))
 
 
 async def camera(request: web.Request) -> web.Response:
@@ -44,20 +42,20 @@ async def camera(request: web.Request) -> web.Response:
     wanted = request.match_info["id"]
     for view in request.app[DEPS].page().cameras:
         if view.camera.id == wanted:
-            return _json(_dump(camera_json(view)))
-    raise _refusal(web.HTTPNotFound, f"camera {wanted[:100]!r}: not in the inventory")
+            return as_json(dump(camera_json(view)))
+    raise refusal(web.HTTPNotFound, f"camera {wanted[:100]!r}: not in the inventory")
 
 
 async def rates(request: web.Request) -> web.Response:
     """The rows of one live window, by region; narrowed by `region`, `class`, `rate`, `profile`."""
     query, deps = request.query, request.app[DEPS]
     window = query.get("window", "now")
-    _known(window, WINDOWS, "window")
+    known(window, WINDOWS, "window")
     if window not in deps.page().rows:
-        raise _refusal(web.HTTPServiceUnavailable, f"window={window}: still being computed, ask again in a moment")
+        raise refusal(web.HTTPServiceUnavailable, f"window={window}: still being computed, ask again in a moment")
     wanted = {name: query[name] for name in ("region", "class", "rate", "profile") if name in query}
     zone = deps.settings().timezone
-    return await _answer(request, lambda page: rate_list(page, window, wanted, zone))
+    return await answer(request, lambda page: rate_list(page, window, wanted, zone))
 
 
 def region_list(page: Page) -> list[dict[str, Any]]:
@@ -149,40 +147,3 @@ def rate_list(page: Page, window: str, wanted: Mapping[str, str], zone: ZoneInfo
 
 def _since(state: State, since: Moment) -> str | None:
     return None if state is State.UNKNOWN else datetime.fromtimestamp(since / 1000, UTC).isoformat()
-
-
-async def _answer(request: web.Request, make: Callable[[Page], object]) -> web.Response:
-    """JSON made in a thread out of the page of now; shared by all who ask the same meanwhile."""
-    deps = request.app[DEPS]
-    body = await request.app[VIEWS].get(request.path_qs, lambda: partial(_make, make, deps.page()))
-    return _json(body)
-
-
-def _make(make: Callable[[Page], object], page: Page) -> bytes:
-    return _dump(make(page))
-
-
-def _dump(content: object) -> bytes:
-    return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _json(body: bytes) -> web.Response:
-    response = web.Response(body=body, content_type="application/json")
-    response.enable_compression()
-    return response
-
-
-def _known(value: str, values: Collection[str], name: str) -> None:
-    if value not in values:
-        raise _refusal(web.HTTPBadRequest, f"{name}={value[:100]!r}: there is none of that name")
-
-
-def _whole(query: Mapping[str, str], name: str, default: int, highest: int) -> int:
-    text = query.get(name, str(default))
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) > highest:
-        raise _refusal(web.HTTPBadRequest, f"{name}={text[:100]!r}: a whole number up to {highest}, please")
-    return int(text)
-
-
-def _refusal(kind: type[web.HTTPError], sentence: str) -> web.HTTPError:
-    return kind(text=json.dumps({"error": sentence}, ensure_ascii=False), content_type="application/json")

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from healthd.exposition import Format
+from healthd.incidents.incident import Happening, Incident
 from healthd.live import Page
-from healthd.model import Camera, Device
+from healthd.model import Camera, Device, Flip, Moment
 from healthd.web.share import Shared
 from probes.base import Result
 
@@ -34,13 +35,18 @@ class WebSettings:
 
 @dataclass(frozen=True, slots=True)
 class WebDeps:
-    """The daemon's side of the web. All callables but `reload` and `ask` are quick; the two that make metrics run
-    in a thread, one at a time.
+    """The daemon's side of the web. The two that make metrics run in a thread, one at a time; so do those that
+    read the store, several at a time. All others are quick, or awaited.
 
     `metrics(page, format)`: the page that Prometheus reads. `camera_metrics(page, format, region)`: all cameras
     of one subtree. `healthy`, `ready`: "" or a sentence that says what is wrong. `reload(force)`: the problems
     that kept the new configuration out, none when it was taken. `ask(subject, check)`: one turn out of the order,
     with the check's own deadline.
+
+    Out of the store: `incident(id)`; `incidents(start, end)`: those opened before `end` and not closed before
+    `start`; `feed(since, limit)`: (seq, happening) with seq above `since`, in order; `flips(camera)`: its recent
+    ones. `acknowledge(id, by, note)` and `close(id, by, note)`, of an incident that exists: "" or a sentence that
+    says what is wrong.
     """
 
     page: Callable[[], Page]
@@ -51,6 +57,12 @@ class WebDeps:
     ready: Callable[[], str]
     reload: Callable[[bool], Awaitable[Sequence[str]]]
     ask: Callable[[Subject, str], Awaitable[Result]]
+    incident: Callable[[str], Incident | None]
+    incidents: Callable[[Moment, Moment], Sequence[Incident]]
+    feed: Callable[[int, int], Sequence[tuple[int, Happening]]]
+    flips: Callable[[str], Sequence[Flip]]
+    acknowledge: Callable[[str, str, str], str]
+    close: Callable[[str, str, str], Awaitable[str]]
 
 
 DEPS = web.AppKey("deps", WebDeps)

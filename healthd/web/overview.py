@@ -1,4 +1,5 @@
-"""What the first page shows, picked out of a `Page`: the region tree with its rates, and who is bad now."""
+"""What the first page shows, picked out of a `Page`: the region tree with its rates, what is to be repaired, and
+who is bad now."""
 
 from __future__ import annotations
 
@@ -6,10 +7,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 from healthd.live import CameraView, Page
 from healthd.model import Inventory, Moment, State
 from healthd.rates import Row
+from healthd.web.incident_view import (
+    MAX_INCIDENTS,
+    IncidentLine,
+    count_inside,
+    incident_line,
+    place_of,
+    size_order,
+)
 
 MAX_BAD = 500
 """Cameras listed; beyond that a page no longer helps, and the count says enough."""
@@ -67,10 +77,17 @@ class Overview:
     cells: Mapping[tuple[str, str, str], Row]  # (window now|month, region, rate); absent: no figure
     cameras: int  # in service, of what was chosen
     heads: Mapping[tuple[str, str], int]  # (axis, state) -> cameras, of the same
-    bad: Sequence[BadCamera]  # latest first, MAX_BAD at most
-    bad_count: int
+    incidents: Sequence[IncidentLine]  # largest first, MAX_INCIDENTS at most
+    incident_count: int
+    bad: Sequence[BadCamera]  # latest first, MAX_BAD at most, without the folded ones
+    bad_count: int  # all
+    folded: int  # bad cameras that stand under a listed incident of several
     targets: Mapping[str, Fraction | None]  # by rate
     month_known: bool
+
+
+_Bad: TypeAlias = tuple[Moment, CameraView, State]
+"""Since when, who, and what is wrong."""
 
 
 def overview(page: Page, choice: Choice) -> Overview:
@@ -79,7 +96,10 @@ def overview(page: Page, choice: Choice) -> Overview:
     roots = [choice.region] if choice.region else tree.children.get("", [])
     inside = set(tree.below(roots))
     depth_limit = len(inside) if len(inside) <= MAX_REGIONS else 1
+    incidents = _incidents(page, choice.class_, inside)
+    listed = incidents[:MAX_INCIDENTS]
     bad = _bad(page, choice.class_, inside)
+    single = _unfolded(bad, listed)
     heads = _sum_heads(page, choice.class_, roots)
     profile = next(profile for profile in page.profiles if profile.name == choice.profile)
     return Overview(
@@ -91,8 +111,11 @@ def overview(page: Page, choice: Choice) -> Overview:
         cells=_cells(page, choice),
         cameras=_in_service(heads),
         heads=heads,
-        bad=[_describe(page.inventory, view, state, since) for since, view, state in bad[:MAX_BAD]],
+        incidents=listed,
+        incident_count=len(incidents),
+        bad=[_describe(page.inventory, view, state, since) for since, view, state in single[:MAX_BAD]],
         bad_count=len(bad),
+        folded=len(bad) - len(single),
         targets={rate: profile.targets.get((rate, choice.class_)) for rate in RATES},
         month_known="month" in page.rows,
     )
@@ -176,7 +199,7 @@ def _in_service(heads: Mapping[tuple[str, str], int]) -> int:
     return sum(count for (axis, _), count in heads.items() if axis == "online")
 
 
-def _bad(page: Page, class_: str, inside: Set[str]) -> list[tuple[Moment, CameraView, State]]:
+def _bad(page: Page, class_: str, inside: Set[str]) -> list[_Bad]:
     """Cameras of the regions and class chosen that are bad now, latest first."""
     found = []
     for view in page.cameras:
@@ -187,16 +210,33 @@ def _bad(page: Page, class_: str, inside: Set[str]) -> list[tuple[Moment, Camera
     return sorted(found, key=lambda item: (-item[0], item[1].camera.id))
 
 
+def _unfolded(bad: Sequence[_Bad], listed: Sequence[IncidentLine]) -> list[_Bad]:
+    """Without the cameras of incidents of several: those are told once, by their incident."""
+    many = (line.incident.camera_ids for line in listed if len(line.incident.camera_ids) > 1)
+    folded = frozenset[str]().union(*many)
+    return [item for item in bad if item[1].camera.id not in folded]
+
+
+def _incidents(page: Page, class_: str, inside: Set[str]) -> list[IncidentLine]:
+    """Open incidents of the regions and class chosen, or with cameras there: a city's dead line concerns its
+    counties too. The largest first."""
+    found = []
+    for incident in sorted(page.incidents, key=size_order):
+        here = count_inside(incident, page.inventory, inside, class_)
+        if here or (incident.region in inside and class_ in ("all", incident.class_)):
+            found.append(incident_line(incident, page.inventory, page.at, here))
+    return found
+
+
 def _describe(inventory: Inventory, view: CameraView, state: State, since: Moment) -> BadCamera:
     placement = view.camera.placement
-    names = [name for _, name in _trail(inventory, placement.region)]
     device = inventory.devices.get(placement.upstream)
     maintainer = inventory.maintainers.get(placement.maintainer)
     return BadCamera(
         view=view,
         state=state,
         since=since,
-        place=[*(names[1:] or names), *filter(None, [view.camera.address_text])],
+        place=[*place_of(inventory, placement.region), *filter(None, [view.camera.address_text])],
         upstream=device.name if device else placement.upstream,
         maintainer=maintainer.name if maintainer else placement.maintainer,
     )

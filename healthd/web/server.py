@@ -11,22 +11,26 @@ from importlib import resources
 from aiohttp import hdrs, web
 
 from healthd.exposition import Format, accepts_gzip, negotiate
-from healthd.web import api, pages, probe
+from healthd.web import api, details, incident_api, pages, probe
 from healthd.web.auth import ADMITTED_AS, add_security_headers, guard
 from healthd.web.deps import DEPS, SCRAPES, VIEWS, WebDeps
 from healthd.web.share import Shared
 
 log = logging.getLogger("healthd.web")
 
+_MAX_BODY_BYTES = 16_384  # a name and a note; nothing larger is ever sent here
+
 
 def make_app(deps: WebDeps) -> web.Application:
     """The application with all its routes."""
-    app = web.Application(middlewares=[guard])
+    app = web.Application(middlewares=[guard], client_max_size=_MAX_BODY_BYTES)
     app[DEPS], app[SCRAPES], app[VIEWS] = deps, Shared(), Shared()
     app.on_response_prepare.append(add_security_headers)
     app.add_routes(
         [
             web.get("/", pages.first_page),
+            web.get("/incidents/{id}", details.incident_page),
+            web.get("/cameras/{id}", details.camera_page),
             web.get("/style.css", style),
             web.get("/-/healthy", healthy),
             web.get("/-/ready", ready),
@@ -39,6 +43,10 @@ def make_app(deps: WebDeps) -> web.Application:
             web.get("/api/v1/cameras", api.cameras),
             web.get("/api/v1/cameras/{id}", api.camera),
             web.get("/api/v1/rates", api.rates),
+            web.get("/api/v1/incidents", incident_api.incidents),
+            web.get("/api/v1/incidents/{id}", incident_api.incident),
+            web.post("/api/v1/incidents/{id}/acknowledge", incident_api.acknowledge),
+            web.post("/api/v1/incidents/{id}/close", incident_api.close),
         ]
     )
     return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from healthd.exposition import parse_accept
+from healthd.web.incident_texts import INCIDENTS_EN, INCIDENTS_ZH
 
 _ZH = {
     "lang": "zh-CN",
@@ -91,6 +92,9 @@ _ZH = {
     "reason_redirect": "被重定向到其他主机",
     "reason_local": "监测端自身原因",
     "reason_overload": "监测端过载",
+    "reason_too old": "数据过期",
+    "reason_not asked": "未探测",
+    "reason_offline": "离线期间不判定",
     "fault_no_signal": "无信号",
     "fault_dark": "画面过暗",
     "fault_bright": "画面过亮",
@@ -194,6 +198,9 @@ _EN = {
     "reason_redirect": "sent on to another host",
     "reason_local": "the monitor's own failure",
     "reason_overload": "the monitor is overloaded",
+    "reason_too old": "not asked for too long",
+    "reason_not asked": "not asked",
+    "reason_offline": "not judged while offline",
     "fault_no_signal": "no signal",
     "fault_dark": "too dark",
     "fault_bright": "too bright",
@@ -210,7 +217,7 @@ _EN = {
     "fault_resolution": "wrong resolution",
 }
 
-TEXTS: Mapping[str, Mapping[str, str]] = {"zh": _ZH, "en": _EN}
+TEXTS: Mapping[str, Mapping[str, str]] = {"zh": {**_ZH, **INCIDENTS_ZH}, "en": {**_EN, **INCIDENTS_EN}}
 
 
 def choose_language(asked: str, accept_language: str) -> str:
