@@ -1,4 +1,4 @@
-"""What a moment of a camera counts as, for a rate and a profile: the table of CONTRACT 5. Pure."""
+"""What a moment of a camera counts as, for a rate and a profile: the table of docs/rates.md. Pure."""
 
 from __future__ import annotations
 

@@ -183,9 +183,10 @@ class Core:
         self._forget(entry, Axis.ONLINE, now, "not asked")
         self._forget(entry, Axis.PICTURE, now, "not asked")
 
-    def memory(self, camera_id: str) -> Memory:
-        """What earlier askings of the camera learnt."""
-        return self._entries[camera_id].memory
+    def memory(self, subject: str) -> Memory:
+        """What earlier askings of a camera or device learnt."""
+        entry = self._entries.get(subject)
+        return entry.memory if entry else self.desk.memory(subject)
 
     @property
     def blind(self) -> bool:

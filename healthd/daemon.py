@@ -6,39 +6,34 @@ import asyncio
 import contextlib
 import logging
 import signal
-import ssl
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from healthd import __version__
 from healthd.clock import Clock
 from healthd.config import Config
-from healthd.core import Core, CoreRules, Outbox, Past, Steering, placement_changes
-from healthd.incidents.board import Board, Policy
+from healthd.core import Core, Outbox, Past, Steering, placement_changes
+from healthd.front import Front
+from healthd.incidents.board import Board
 from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet
 from healthd.jobs import Jobs
-from healthd.live import Live, Naming, Page
-from healthd.metrics import MetricsPage, PerCamera
-from healthd.model import REFERENCE, Asked, Camera, Device, Flip, Moment
+from healthd.live import Live
+from healthd.model import Asked, Moment
 from healthd.periods import windows_at
-from healthd.prober import GATED, PING, Prober, Targets
+from healthd.prober import PING, Prober, Targets
 from healthd.problems import BadInput, Problem
-from healthd.profiles import BUILT_IN
 from healthd.schedule import Observers
 from healthd.selfmetrics import SelfMetrics
+from healthd.settings import core_rules, gated_checks, incident_policy, naming, references
 from healthd.setup import Setup, guard, rate_terms, read_setup
-from healthd.state import Rules
 from healthd.store import Batch, Store, Writer
-from healthd.web.deps import Subject, WebDeps, WebSettings
-from healthd.web.server import make_app
 from healthd.windows import Booked, Windows
-from probes.base import Memory, Probe, Resources, Result
+from probes.base import Memory, Probe, Resources
 
 log = logging.getLogger("healthd")
 
@@ -46,48 +41,12 @@ _TICK_SECONDS = 1.0
 _STALL: Moment = 5_000  # ms without a tick: healthd itself stood still
 _AGE_TICKS = 10
 _STOP_SECONDS = 3.0
-_CLOSE_SECONDS = 20.0  # how long closing by hand waits for what it asked again
-_RECENT: Moment = 7 * 86_400_000  # flips on a camera's page
 _PROBER = "local"
 
 
-def core_rules(config: Config) -> CoreRules:
-    """The state rules of a configuration, in ms."""
-    ping, frame = config.checks.get(PING), config.checks.get("frame")
-    reach_interval = ping.interval if ping else 60.0
-    state = config.state
-
-    def rules(interval: float) -> Rules:
-        return Rules(state.fail_after, state.ok_after, round(2000 * max(interval, state.retry_interval)))
-
-    return CoreRules(
-        online=rules(reach_interval),
-        picture=rules(frame.interval) if frame else None,
-        retry_seconds=state.retry_interval,
-        online_max_age=round(3000 * reach_interval),
-        picture_max_age=round(1000 * config.picture_max_age_seconds),
-    )
-
-
-def incident_policy(config: Config) -> Policy:
-    """What makes one incident of many flips, in ms."""
-    options = config.incidents
-    ping = config.checks.get(PING)
-    return Policy(
-        mass=options.mass_cameras,
-        window=round(1000 * options.mass_window),
-        settle=round(1000 * options.settle),
-        grace=round(3000 * max(ping.interval if ping else 60.0, config.state.retry_interval)),
-        flapping_flips=options.flapping.flips,
-        flapping_window=round(1000 * options.flapping.window),
-        single_limit=round(1000 * options.repair.single),
-        mass_limit=round(1000 * options.repair.mass),
-        class_limits={name: round(1000 * limit) for name, limit in options.repair.by_class.items()},
-    )
-
-
-async def run(path: Path) -> None:
-    """Run until SIGTERM or SIGINT. Raises BadInput, StoreError or OSError when it cannot start."""
+async def run(path: Path) -> bool:
+    """Run until SIGTERM or SIGINT; False if a part of it failed. Raises BadInput, StoreError or OSError when it
+    cannot start."""
     setup = await asyncio.to_thread(read_setup, path)
     store = Store.open(setup.config.store.url, writer=True)
     try:
@@ -97,6 +56,7 @@ async def run(path: Path) -> None:
             await daemon.stopping.wait()
         finally:
             await daemon.stop()
+        return not daemon.failed
     finally:
         store.close()
 
@@ -114,12 +74,25 @@ class Daemon:
         self.registry = CollectorRegistry()
         self.metrics = SelfMetrics(self.registry, __version__)
         self.prober_metrics = self.metrics.prober(_PROBER)
-        self.live = Live(_naming(setup.config), setup.inventory)
+        self.live = Live(naming(setup.config), setup.inventory)
         self.executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="picture")
         self.prober = self._make_prober(setup)
         self.core = self._make_core(setup)
         self.jobs = Jobs(setup.config.timezone, self.metrics.job_failed)
-        self._runner: web.AppRunner | None = None
+        self.failed = False
+        self.front = Front(
+            setup=lambda: self.setup,
+            now=self.clock.now,
+            live=self.live,
+            core=self.core,
+            prober=self.prober,
+            store=store,
+            registry=self.registry,
+            keep=self._store,
+            reload=self.reload,
+            healthy=lambda: "The store's writer has ended: see the log." if self.writer.failed else "",
+            ready=self._not_ready,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._background: set[asyncio.Task[object]] = set()
         self._unasked: set[str] = set()
@@ -140,12 +113,10 @@ class Daemon:
     def _make_core(self, setup: Setup) -> Core:
         schedule = self.prober.schedule
         steering = Steering(schedule.ask_again, schedule.hold, schedule.release)
-        references = [REFERENCE + address for address in setup.config.reference_targets]
-        gated = [check for check in GATED if check in setup.config.checks]
-        rules = core_rules(setup.config)
+        rules, gated = core_rules(setup.config), gated_checks(setup.config)
         board = Board(Fleet(setup.inventory), incident_policy(setup.config), self.store.open_incidents())
         desk = Desk(board, rules.online, rules.retry_seconds, schedule.ask_again)
-        return Core(rules, gated, references, steering, self.live.noticed, desk)
+        return Core(rules, gated, references(setup.config), steering, self.live.noticed, desk)
 
     # --- start and stop ------------------------------------------------------------------------------------
 
@@ -155,7 +126,7 @@ class Daemon:
         config, inventory = self.setup.config, self.setup.inventory
         self._report(self.setup.warnings)
         self._take_up(now)
-        await self._serve(config)
+        await self.front.start()
         self.prober.start(config, inventory)
         self.core.hold_again()
         self.prober_metrics.icmp_dropped_from(self.prober.icmp_dropped)
@@ -205,6 +176,7 @@ class Daemon:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             log.error("part of healthd failed task=%s", task.get_name(), exc_info=task.exception())
+            self.failed = True
             self.stopping.set()
 
     async def stop(self) -> None:
@@ -216,8 +188,7 @@ class Daemon:
             self._store()
             self.jobs.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self.front.stop()
         if not await asyncio.to_thread(self.writer.stop, _STOP_SECONDS):
             log.error("not everything could be stored pending=%d", self.writer.pending)
         self.executor.shutdown(wait=False, cancel_futures=True)
@@ -234,6 +205,9 @@ class Daemon:
                 self._in_background(self._become_ready())
         if self.core.has_flips:
             self._store()
+
+    def _not_ready(self) -> str:
+        return "" if self.live.ready else f"Not ready: {len(self._unasked)} addresses were not asked yet."
 
     async def _become_ready(self) -> None:
         self._store()
@@ -343,12 +317,12 @@ class Daemon:
         regions = [*setup.inventory.regions.values()]
         self.core.rules = core_rules(setup.config)
         self.core.desk.board.policy = incident_policy(setup.config)
-        self.core.gated = [check for check in GATED if check in setup.config.checks]
-        self.core.references = [REFERENCE + address for address in setup.config.reference_targets]
+        self.core.gated = gated_checks(setup.config)
+        self.core.references = references(setup.config)
         self.core.replace(setup.inventory, now)
         self._store()
         self.writer.submit(Batch(changes=changes, names=names, regions=regions, recorded=now))
-        self.live.replace(_naming(setup.config), setup.inventory)
+        self.live.replace(naming(setup.config), setup.inventory)
         longest = self.prober.longest_timeout
         self._in_background(_close_later(self.prober.replace(setup.config, setup.inventory), longest))
         self.core.hold_again()
@@ -371,98 +345,6 @@ class Daemon:
                 "no reference_targets: if all cameras fail at once, healthd cannot tell a dead city from its own "
                 "outage and calls everybody unknown remedy=name one or two addresses that are always up"
             )
-
-    # --- pages ---------------------------------------------------------------------------------------------
-
-    async def _serve(self, config: Config) -> None:
-        rendered = MetricsPage(self.registry, self._per_camera)
-        deps = WebDeps(
-            page=self.page,
-            settings=self._web_settings,
-            metrics=rendered.render,
-            camera_metrics=rendered.cameras,
-            healthy=lambda: "The store's writer has ended: see the log." if self.writer.failed else "",
-            ready=lambda: (
-                "" if self.live.ready else f"Not ready: {len(self._unasked)} addresses were not asked yet."
-            ),
-            reload=self.reload,
-            ask=self._ask,
-            incident=self.store.incident,
-            incidents=self.store.incidents,
-            feed=self.store.feed,
-            flips=self._recent_flips,
-            acknowledge=self._acknowledge,
-            close=self._close,
-        )
-        tls = None
-        if config.web.tls is not None:
-            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            tls.load_cert_chain(config.web.tls.cert_file, config.web.tls.key_file)
-        host, port = config.web.address
-        self._runner = web.AppRunner(make_app(deps), access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, host, port, ssl_context=tls).start()
-
-    def _recent_flips(self, camera: str) -> Sequence[Flip]:
-        now = self.clock.now()
-        return self.store.flips(camera, now - _RECENT, now + 1)
-
-    def _acknowledge(self, incident: str, by: str, note: str) -> str:
-        happenings = self.core.desk.board.acknowledge(incident, by, note, self.clock.now())
-        if not happenings:
-            return "It is closed already."
-        self.core.tell(happenings)
-        self._store()
-        return ""
-
-    async def _close(self, incident: str, by: str, note: str) -> str:
-        """Ask its cameras again first: what still fails stays open."""
-        board = self.core.desk.board
-        known = board.by_id(incident)
-        if known is None:
-            return "It is closed already."
-        cameras = [self.setup.inventory.cameras.get(camera) for camera in known.camera_ids]
-        for camera in cameras:
-            if camera is not None:
-                self.prober.schedule.ask_again(camera.reach, PING, 0.0)
-                for check in self.core.gated:
-                    self.prober.schedule.ask_again(camera.id, check, 0.0)
-        rules = self.core.rules
-        await asyncio.sleep(min(_CLOSE_SECONDS, rules.retry_seconds * rules.online.ok_after + 1))
-        now = self.clock.now()
-        self.core.judge(now)
-        reason = board.still_fails(incident) if board.by_id(incident) else ""
-        if not reason:
-            self.core.tell(board.close(incident, f"{by}: {note}" if note else by, now))
-        self._store()
-        return reason
-
-    def _per_camera(self) -> PerCamera:
-        options = self.setup.config.metrics
-        return PerCamera(options.per_camera, options.per_camera_limit)
-
-    def _web_settings(self) -> WebSettings:
-        config = self.setup.config
-        tokens = {token.name: token.sha256 for token in config.web.tokens}
-        return WebSettings(config.timezone, tokens, config.probe_networks, [*config.checks])
-
-    def page(self) -> Page:
-        """The fleet now, as pages show it."""
-        now = self.clock.now()
-        in_flight: Moment = round(1000 * self.prober.longest_timeout)
-        return self.live.page(now, self.core.undecided_since(now) - in_flight)
-
-    async def _ask(self, subject: Subject, check: str) -> Result:
-        targets = self.prober.targets
-        if isinstance(subject, Camera):
-            return await self.prober.ask(targets.of_camera(subject), check)
-        if isinstance(subject, Device):
-            return await self.prober.ask(targets.of_device(subject), check)
-        return await self.prober.ask(targets.of_stranger(subject), check)
-
-
-def _naming(config: Config) -> Naming:
-    return Naming(config.site, config.simulated, [BUILT_IN[name] for name in config.profiles])
 
 
 def _build_windows(setup: Setup, store: Store, now: Moment, booked: Booked | None) -> Windows:

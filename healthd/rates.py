@@ -19,12 +19,12 @@ from healthd.pool import Group, Pool, Tally, Terms
 from healthd.profiles import Profile
 from healthd.timeline import Piece, Situation, Watch, pieces
 
-ENOUGH = Fraction(95, 100)  # coverage below which there is no verdict (CONTRACT 5)
+ENOUGH = Fraction(95, 100)  # coverage below which there is no verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a rates table (CONTRACT 5).
+    """One line of a rates table.
 
     The six kinds of time are in milliseconds. In a row of an instant (`start` == `end`: the window `now`) they
     are numbers of cameras. `good` + `bad` is what was assessed; `raw_good` and `raw_assessed` ignore exemptions.

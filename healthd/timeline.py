@@ -17,7 +17,7 @@ from healthd.model import CameraHistory, Lifecycle, Moment, Placement, State
 from healthd.service_hours import parse_service_hours
 
 GRACE: Moment = 24 * 3600 * 1000
-"""How long a camera that gives no picture is undiagnosed before it is bad (CONTRACT 5)."""
+"""How long a camera that gives no picture is undiagnosed before it is bad."""
 
 FOREVER: Moment = 253_370_764_800_000
 """Later than anything: 9999-01-01T00:00:00Z."""

@@ -1,4 +1,4 @@
-"""Rates the slow and obvious way, from CONTRACT 5 alone: a second opinion on rates and windows.
+"""Rates the slow and obvious way, from docs/rates.md alone: a second opinion on rates and windows.
 
 Time is cut wherever anything at all changes for anybody; each slice of each camera is looked up by itself.
 """

@@ -79,7 +79,7 @@ U, X, N = Bucket.UNKNOWN, Bucket.EXEMPT, Bucket.OUT_OF_SERVICE
     ],
 )
 def test_every_line_of_the_table(situation: Situation, online: Bucket, default: Bucket, ningxia: Bucket) -> None:
-    """A moment counts as CONTRACT 5's table says: the first that holds."""
+    """A moment counts as docs/rates.md's table says: the first that holds."""
     assert judge(situation, "online", DEFAULT)[0] is online
     assert judge(situation, "online", NINGXIA)[0] is online
     assert judge(situation, "intact", DEFAULT)[0] is default
@@ -297,7 +297,7 @@ def test_percent_cuts_off(good: int, assessed: int, text: str) -> None:
 
 
 def test_json_has_the_public_names_and_plain_numbers() -> None:
-    """A row's JSON has CONTRACT 5's keys, local times with offset and exact milliseconds."""
+    """A row's JSON has docs/rates.md's keys, local times with offset and exact milliseconds."""
     camera = replace(
         steady("a", MONTH.start),
         online=((MONTH.start, State.ONLINE, ()), (MONTH.end - 1234, State.OFFLINE, ())),

@@ -13,16 +13,16 @@ from typing import Any, TypeAlias
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """`-c FILE`."""
+def add_config(parser: argparse.ArgumentParser, default: Path | str = Path("healthd.yml")) -> None:
+    """`-c FILE`. A command below another one gives SUPPRESS, lest it hide what stood before its word."""
+    parser.add_argument("-c", "--config", type=Path, default=default, metavar="FILE", help="default: healthd.yml")
+
+
+def add_json(parser: argparse.ArgumentParser, default: bool | str = False) -> None:
+    """`--json`; `default` as above."""
     parser.add_argument(
-        "-c", "--config", type=Path, default=Path("healthd.yml"), metavar="FILE", help="default: healthd.yml"
+        "--json", action="store_true", default=default, help="print one JSON document and nothing else"
     )
-
-
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """`--json`."""
-    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
 
 
 def print_json(document: Any) -> None:

@@ -128,7 +128,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         print(f"A simulated city of {arguments.cameras:,} cameras, in {arguments.dir}/.")
         print(f"Open http://{arguments.listen}/ - metrics: http://{arguments.listen}/metrics - Ctrl-C stops it.")
         sys.stdout.flush()
-        asyncio.run(daemon.run(arguments.dir / "healthd.yml"))
+        fine = asyncio.run(daemon.run(arguments.dir / "healthd.yml"))
     except EOFError:
         raise Wrong("the simulated city could not start; see above") from None
     finally:
@@ -136,7 +136,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         city.join(_STOP_SECONDS)
         if city.is_alive():
             city.kill()
-    return 0
+    return 0 if fine else 1
 
 
 def _city_process(options: CityOptions, days: int, ready: Connection) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
+from healthd.commands.choices import add_period, chosen_period, known_region, with_profile
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.config import Config
 from healthd.model import CLASSES, CameraHistory, Moment
-from healthd.periods import Span, iso, parse_moment, parse_month
+from healthd.periods import Span, iso
 from healthd.pool import RATES
 from healthd.problems import Wrong, did_you_mean
 from healthd.profiles import BUILT_IN
@@ -32,9 +32,7 @@ def add_to(commands: Commands) -> None:
         "off, not rounded: 97.999 % is printed as 97.99 %.",
     )
     add_config(parser)
-    parser.add_argument("--month", metavar="YYYY-MM", help="a month as month_starts_on begins it")
-    parser.add_argument("--from", dest="start", metavar="T", help="start: 2026-07-01 or 2026-07-01T08:00")
-    parser.add_argument("--to", dest="end", metavar="T", help="end; left out: now")
+    add_period(parser)
     parser.add_argument("--by", choices=["region", "unit", "maintainer", "camera"], default="region")
     parser.add_argument("--region", metavar="CODE", help="only cameras in or below this region")
     parser.add_argument("--camera", metavar="ID", help="only this camera")
@@ -51,8 +49,8 @@ def add_to(commands: Commands) -> None:
 
 
 def _rates(arguments: argparse.Namespace) -> int:
-    setup = _with_profile(read_setup(arguments.config), arguments.profile)
-    span = _period(arguments, setup.config)
+    setup = with_profile(read_setup(arguments.config), arguments.profile)
+    span = chosen_period(arguments, setup.config)
     store = Store.open(setup.config.store.url, writer=False)
     try:
         if arguments.explain:
@@ -71,33 +69,6 @@ def _rates(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _with_profile(setup: Setup, name: str | None) -> Setup:
-    if name is None:
-        return setup
-    if name not in BUILT_IN:
-        raise Wrong(f'--profile "{name}": there is no such profile', did_you_mean(name, list(BUILT_IN)))
-    return dataclasses.replace(setup, config=dataclasses.replace(setup.config, profiles=(name,)))
-
-
-def _period(arguments: argparse.Namespace, config: Config) -> Span:
-    zone, now = config.timezone, time.time_ns() // 1_000_000
-    if bool(arguments.month) == bool(arguments.start or arguments.end) or (arguments.end and not arguments.start):
-        raise Wrong("which period?", "give --month YYYY-MM, or --from T and perhaps --to T")
-    try:
-        if arguments.month:
-            span = parse_month(arguments.month, zone, config.month_starts_on)
-        else:
-            end = parse_moment(arguments.end, zone) if arguments.end else now
-            span = Span(parse_moment(arguments.start, zone), end)
-    except ValueError as error:
-        raise Wrong(str(error)) from error
-    if span.start >= span.end:
-        raise Wrong("the period is empty or reversed", "--from must lie before --to")
-    if span.start >= now:
-        raise Wrong("the period lies in the future", "nothing is known of it yet")
-    return span
-
-
 def _watch(setup: Setup, store: Store, span: Span) -> Watch:
     begun = store.first_heartbeat()
     heartbeats = store.heartbeats(begun, span.end) if begun is not None else []
@@ -107,8 +78,7 @@ def _watch(setup: Setup, store: Store, span: Span) -> Watch:
 def _read(arguments: argparse.Namespace, setup: Setup, store: Store, span: Span) -> Iterator[Row]:
     known = store.regions()
     terms = rate_terms(setup, known)
-    if arguments.region and arguments.region not in terms.inventory.regions:
-        raise Wrong(f'--region "{arguments.region}": unknown', did_you_mean(arguments.region, list(known)))
+    known_region(arguments.region, terms.inventory)
     if arguments.camera:
         _known_camera(arguments.camera, store)
     cameras = {arguments.camera} if arguments.camera else None

@@ -36,8 +36,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    asyncio.run(daemon.run(arguments.config))
-    return 0
+    return 0 if asyncio.run(daemon.run(arguments.config)) else 1
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,127 @@
+"""The front desk: what pages and API ask of the running daemon, and what people tell it there."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from healthd.core import Core
+from healthd.live import Live, Page
+from healthd.metrics import MetricsPage
+from healthd.model import Camera, Device, Flip, Moment
+from healthd.prober import PING, Prober
+from healthd.settings import per_camera, web_settings
+from healthd.setup import Setup
+from healthd.store import Store
+from healthd.web.deps import Subject, WebDeps
+from healthd.web.server import make_app
+from probes.base import Result
+
+_CLOSE_SECONDS = 20.0  # how long closing by hand waits for what it asked again
+_RECENT: Moment = 7 * 86_400_000  # flips on a camera's page
+
+
+@dataclass
+class Front:
+    """`setup`: the one that holds now. `keep`: have stored what the core has to store. `healthy`, `ready`: "" or
+    what is wrong."""
+
+    setup: Callable[[], Setup]
+    now: Callable[[], Moment]
+    live: Live
+    core: Core
+    prober: Prober
+    store: Store
+    registry: CollectorRegistry
+    keep: Callable[[], None]
+    reload: Callable[[bool], Awaitable[Sequence[str]]]
+    healthy: Callable[[], str]
+    ready: Callable[[], str]
+    _runner: web.AppRunner | None = field(default=None, init=False)
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when the address can't be had."""
+        web_options = self.setup().config.web
+        rendered = MetricsPage(self.registry, lambda: per_camera(self.setup().config))
+        deps = WebDeps(
+            page=self.page,
+            settings=lambda: web_settings(self.setup().config),
+            metrics=rendered.render,
+            camera_metrics=rendered.cameras,
+            healthy=self.healthy,
+            ready=self.ready,
+            reload=self.reload,
+            ask=self._ask,
+            incident=self.store.incident,
+            incidents=self.store.incidents,
+            feed=self.store.feed,
+            flips=self._recent_flips,
+            acknowledge=self._acknowledge,
+            close=self._close,
+        )
+        tls = None
+        if web_options.tls is not None:
+            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            tls.load_cert_chain(web_options.tls.cert_file, web_options.tls.key_file)
+        host, port = web_options.address
+        self._runner = web.AppRunner(make_app(deps), access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port, ssl_context=tls).start()
+
+    async def stop(self) -> None:
+        """Let running requests end, for a moment."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def _recent_flips(self, camera: str) -> Sequence[Flip]:
+        now = self.now()
+        return self.store.flips(camera, now - _RECENT, now + 1)
+
+    def _acknowledge(self, incident: str, by: str, note: str) -> str:
+        happenings = self.core.desk.board.acknowledge(incident, by, note, self.now())
+        if not happenings:
+            return "It is closed already."
+        self.core.tell(happenings)
+        self.keep()
+        return ""
+
+    async def _close(self, incident: str, by: str, note: str) -> str:
+        """Ask its cameras again first: what still fails stays open."""
+        board = self.core.desk.board
+        known = board.by_id(incident)
+        if known is None:
+            return "It is closed already."
+        cameras = [self.setup().inventory.cameras.get(camera) for camera in known.camera_ids]
+        for camera in cameras:
+            if camera is not None:
+                self.prober.schedule.ask_again(camera.reach, PING, 0.0)
+                for check in self.core.gated:
+                    self.prober.schedule.ask_again(camera.id, check, 0.0)
+        rules = self.core.rules
+        await asyncio.sleep(min(_CLOSE_SECONDS, rules.retry_seconds * rules.online.ok_after + 1))
+        now = self.now()
+        self.core.judge(now)
+        reason = board.still_fails(incident) if board.by_id(incident) else ""
+        if not reason:
+            self.core.tell(board.close(incident, f"{by}: {note}" if note else by, now))
+        self.keep()
+        return reason
+
+    def page(self) -> Page:
+        """The fleet now, as pages show it."""
+        now = self.now()
+        in_flight: Moment = round(1000 * self.prober.longest_timeout)
+        return self.live.page(now, self.core.undecided_since(now) - in_flight)
+
+    async def _ask(self, subject: Subject, check: str) -> Result:
+        targets = self.prober.targets
+        if isinstance(subject, Camera):
+            return await self.prober.ask(targets.of_camera(subject), check)
+        if isinstance(subject, Device):
+            return await self.prober.ask(targets.of_device(subject), check)
+        return await self.prober.ask(targets.of_stranger(subject), check)
