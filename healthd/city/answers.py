@@ -67,7 +67,7 @@ class Answers:
         return lambda: Agent(self._mib(address, device), time.time() - self._manners.booted(address))
 
     def _mib(self, address: str, device: Device | None) -> Mib:
-        if device is not None and device.kind in ("switch", "router"):
+        if device is not None:
             view = self._network.view(device.id, time.time())
             kept = self._mibs.get(device.id)
             if kept is None or kept[0] is not view:
@@ -76,15 +76,11 @@ class Answers:
                     self._mibs.popitem(last=False)
             self._mibs.move_to_end(device.id)
             return kept[1]
+        camera = self._plan.channels_at[address][0]
+        place = camera.placement
+        words = f"{camera.vendor} {camera.model} {soap.FIRMWARE}"
         entries = Entries()
-        if device is not None:
-            group = SystemGroup(f"{device.kind} (simulated)", device.maintainer, device.id, device.region)
-        else:
-            camera = self._plan.channels_at[address][0]
-            place = camera.placement
-            words = f"{camera.vendor} {camera.model} {soap.FIRMWARE}"
-            group = SystemGroup(words, place.maintainer, camera.id, place.region)
-        entries.system(group)
+        entries.system(SystemGroup(words, place.maintainer, camera.id, place.region))
         return Mib(entries)
 
     def _onvif(self, request: Request, address: str, channels: list[Camera]) -> bytes:

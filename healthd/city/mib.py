@@ -10,7 +10,7 @@ from healthd.city.ber import Oid, encode_index, encode_oid, integer, object_id, 
 
 _SYSTEM: Oid = (1, 3, 6, 1, 2, 1, 1)
 _UPTIME: Oid = (*_SYSTEM, 3, 0)
-_ENTERPRISE: Oid = (1, 3, 6, 1, 4, 1, 32473, 1)  # RFC 5612: the number kept for examples
+ENTERPRISE: Oid = (1, 3, 6, 1, 4, 1, 32473, 1)  # RFC 5612: the number kept for examples
 _OBJECT_DEPTH = 8  # from here on two identifiers are of one group of objects
 
 
@@ -43,7 +43,7 @@ class Entries:
     def system(self, group: SystemGroup) -> None:
         values = (
             (1, text(group.description)),
-            (2, object_id(_ENTERPRISE)),
+            (2, object_id(ENTERPRISE)),
             (3, ticks(0)),  # holds the place: Agent gives the uptime of the moment
             (4, text(group.contact)),
             (5, text(group.name)),

@@ -11,14 +11,14 @@ from functools import lru_cache
 from healthd.city.faults import OUTAGES, Fault, Kind, Step
 from healthd.city.manners import Manners
 from healthd.city.plan import Plan
-from healthd.city.shapes import hardware, shape_of
+from healthd.city.shapes import hardware, shape_for
 from healthd.city.wiring import Port, Wiring
 from healthd.model import Device
 
 MAC_SECONDS, ARP_SECONDS = 300.0, 1200.0  # how long who says nothing is remembered
 _LINK_SECONDS = 3.0  # from a switch's start until its ports are up
 _PAST = 6  # cameras of the next switch that a switch sees on its uplink
-_KEPT = 128  # views; one of 48 ports is some 20 kB
+_KEPT = 256  # views; one of 48 ports is some 20 kB
 
 _NO_LINK = frozenset(
     {
@@ -72,9 +72,9 @@ class Neighbour:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """All that one switch or router could tell. `macs`: the forwarding table; `arp`: (port, address)."""
+    """All that one device could tell. `macs`: the forwarding table; `arp`: (port, address)."""
 
     device: Device
     booted: float
@@ -121,7 +121,7 @@ class Network:
             self._versions[place[0]] += 1
 
     def view(self, device: str, at: float) -> View:
-        """What `device` (a switch or a router) would tell at `at`, in seconds since the epoch."""
+        """What `device` would tell at `at`, in seconds since the epoch."""
         place = self._plan.devices[device]
         booted = self.manners.booted(place.address)
         key = (self._versions[device], booted, self._forgotten(place, at))
@@ -209,7 +209,7 @@ _UNTOUCHED = _Story()
 
 
 def _speaks_lldp(device: Device) -> bool:
-    return device.kind == "router" or (device.kind == "switch" and shape_of(device.id).lldp)
+    return shape_for(device).lldp
 
 
 def _places(plan: Plan, wiring: Wiring, fault: Fault) -> list[tuple[str, str]]:

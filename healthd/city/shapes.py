@@ -9,6 +9,8 @@ import hashlib
 import zlib
 from dataclasses import dataclass
 
+from healthd.model import Device
+
 ETHERNET, LOOPBACK, VIRTUAL, OTHER = 6, 24, 53, 1  # IANAifType
 
 
@@ -77,12 +79,25 @@ WEB = Shape(
     names=False, poe=True, bridge=False, vlan_bridge=False, lldp=False, sensors=False, aliases=False,
     extras=(),
 )  # fmt: skip
+ROUTER = Shape(
+    "aggregation router", "", "", "", 0, 0, 0,
+    names=True, poe=False, bridge=False, vlan_bridge=False, lldp=True, sensors=True, aliases=True, extras=(),
+)  # fmt: skip
+OTHERS = Shape(  # a recorder's agent has the system group only
+    "recorder", "", "", "", 0, 0, 0,
+    names=False, poe=False, bridge=False, vlan_bridge=False, lldp=False, sensors=False, aliases=False, extras=(),
+)  # fmt: skip
 SHAPES = (STACKED, LADDER, LARGE, PLAIN, WEB)
 
 
 def shape_of(switch: str) -> Shape:
     """The shape of a switch, decided by its id."""
     return SHAPES[zlib.crc32(switch.encode()) % len(SHAPES)]
+
+
+def shape_for(device: Device) -> Shape:
+    """The shape of any device."""
+    return shape_of(device.id) if device.kind == "switch" else ROUTER if device.kind == "router" else OTHERS
 
 
 def copper_ports(switch: str) -> int:

@@ -6,8 +6,8 @@ import zlib
 
 from healthd.city.ber import Oid, address, counter, gauge, integer, octets, text, ticks
 from healthd.city.mib import Entries, Mib, SystemGroup
-from healthd.city.network import Detection, View
-from healthd.city.shapes import STACKED, Shape, hardware, shape_of
+from healthd.city.network import Detection, PortState, View
+from healthd.city.shapes import ROUTER, STACKED, Shape, hardware, shape_for
 from healthd.city.wiring import Port
 
 _MIB: Oid = (1, 3, 6, 1, 2, 1)
@@ -24,38 +24,34 @@ _SENSOR, _LOAD = (*_MIB, 99, 1, 1, 1), (*_MIB, 25, 3, 3, 1)
 _UP, _DOWN = integer(1), integer(2)  # also true and false
 _LEARNT, _OWN = integer(3), integer(4)
 _FILTER_VLAN = 100
-_CAMERA_WATTS, _MAIN_WATTS = 7, 370
-
-ROUTER_WORDS = "aggregation router"
+CAMERA_WATTS, MAIN_WATTS = 7, 370
 
 
 def describe(view: View) -> SystemGroup:
-    """The system group of a switch or router."""
+    """The system group of a device."""
     device = view.device
-    words = shape_of(device.id).words if device.kind == "switch" else ROUTER_WORDS
-    return SystemGroup(f"{words} (simulated)", device.maintainer, device.id, device.region)
+    return SystemGroup(f"{shape_for(device).words} (simulated)", device.maintainer, device.id, device.region)
 
 
 def build(view: View) -> Mib:
     """Everything that the device's agent holds."""
     entries = Entries()
     entries.system(describe(view))
-    shape = shape_of(view.device.id) if view.device.kind == "switch" else None
-    _interfaces(entries, view, shape)
-    if shape is None or shape.lldp:
+    shape = shape_for(view.device)
+    if view.ports:
+        _interfaces(entries, view, shape)
+    if shape.lldp:
         _lldp(entries, view)
-    if shape is None:
-        _arp(entries, view)
-    else:
-        _bridge(entries, view, shape)
-        if shape.poe:
-            _power(entries, view)
-    if shape is None or shape.sensors:
+    _arp(entries, view)
+    _bridge(entries, view, shape)
+    if shape.poe:
+        _power(entries, view)
+    if shape.sensors:
         _health(entries, view)
     return Mib(entries)
 
 
-def _interfaces(entries: Entries, view: View, shape: Shape | None) -> None:
+def _interfaces(entries: Entries, view: View, shape: Shape) -> None:
     own = hardware(view.device.address)
     entries.scalar(_IF_NUMBER, integer(len(view.ports)))
     for state in view.ports:
@@ -75,7 +71,7 @@ def _interfaces(entries: Entries, view: View, shape: Shape | None) -> None:
             20: counter(0),
         }
         entries.row(_IF_ENTRY, index, cells)
-        if shape is None or shape.names:
+        if shape.names:
             named = {1: text(port.name), 15: gauge(speed_bps // 1_000_000), 18: text(port.alias)}
             entries.row(_IFX_ENTRY, index, named)
 
@@ -113,17 +109,26 @@ def _power(entries: Entries, view: View) -> None:
             7: integer(3),  # low priority
             8: counter(0),
             9: text("camera" if state.port.feeds else ""),
-            10: integer(_class(state.port) + 1 if delivering else 1),
-            14: counter(state.errors if state.detection is Detection.FAULT else 0),
+            10: integer(power_class(state) + 1),
+            12: counter(0),
+            13: counter(0),
+            14: counter(shorts(state)),
         }
         entries.row(_PSE_PORT, (1, state.port.poe), cells)
-    main = {2: gauge(_MAIN_WATTS), 3: _UP, 4: gauge(fed * _CAMERA_WATTS)}
+    main = {2: gauge(MAIN_WATTS), 3: _UP, 4: gauge(fed * CAMERA_WATTS)}
     entries.row(_PSE_MAIN, (1,), main)
 
 
-def _class(port: Port) -> int:
+def power_class(state: PortState) -> int:
     """The power class (IEEE 802.3af) of the camera on a port; domes with heaters take more."""
-    return 4 if zlib.crc32(port.far.encode()) % 8 == 0 else 3
+    if state.detection is not Detection.DELIVERING:
+        return 0
+    return 4 if zlib.crc32(state.port.far.encode()) % 8 == 0 else 3
+
+
+def shorts(state: PortState) -> int:
+    """Short circuits that the port has counted."""
+    return int(state.detection is Detection.FAULT)
 
 
 def _lldp(entries: Entries, view: View) -> None:
@@ -132,7 +137,7 @@ def _lldp(entries: Entries, view: View) -> None:
     entries.scalar((*_LLDP_LOCAL, 3), text(view.device.id))
     for state in view.ports:
         port = state.port
-        if port.bridge or view.device.kind == "router":
+        if port.bridge or port.far:
             cells = {2: integer(5), 3: text(port.name), 4: text(port.description)}  # the port by its name
             entries.row(_LLDP_PORT, (_lldp_number(view, port),), cells)
     for number, one in enumerate(view.neighbours, 1):
@@ -143,8 +148,7 @@ def _lldp(entries: Entries, view: View) -> None:
 
 def _lldp_number(view: View, port: Port) -> int:
     """lldpLocPortNum: some makers take the ifIndex, some count ports."""
-    counts = view.device.kind == "switch" and shape_of(view.device.id) is not STACKED
-    return port.bridge if counts else port.index
+    return port.index if shape_for(view.device) in (STACKED, ROUTER) else port.bridge
 
 
 def _arp(entries: Entries, view: View) -> None:
