@@ -25,6 +25,7 @@ _TICK_SECONDS = 0.02  # turns due within one tick leave together: batches for pi
 _HAND_OVER_SECONDS = 0.1
 _LATE_SECONDS = 1.0  # a time-out decided this much late says more about our loop than about the camera
 _PARK_SECONDS = 0.05
+_BUG_PAUSE_SECONDS = 60.0  # a bug in a probe meets every camera: one traceback a minute and check is enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class Schedule:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
     _answers: list[Asked] = field(default_factory=list, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _logged_bug: dict[str, float] = field(default_factory=dict, init=False)
     _stopping: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -319,8 +321,10 @@ class Schedule:
             if time.monotonic() - begun > check.timeout + _LATE_SECONDS:
                 return Result.unknown(Reason.OVERLOAD, "the answer was read too late to be fair")
             return Result.fail(Reason.TIMEOUT, f"no whole answer within {check.timeout:g} s")
-        except Exception:  # a bug in a probe: one traceback, and the fleet goes on being watched
-            log.exception("probe failed check=%s subject=%s", check.name, turn.spec.subject)
+        except Exception:  # a bug in a probe: a traceback now and then, and the fleet goes on being watched
+            if begun - self._logged_bug.get(check.name, -_BUG_PAUSE_SECONDS) >= _BUG_PAUSE_SECONDS:
+                self._logged_bug[check.name] = begun
+                log.exception("probe failed check=%s subject=%s", check.name, turn.spec.subject)
             return Result(Outcome.UNKNOWN, Reason.LOCAL, "an error in healthd itself; see the log")
 
     def _leave(self, turn: _Turn, check: Check, uplink: _Uplink | None) -> None:

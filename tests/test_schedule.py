@@ -192,10 +192,10 @@ async def test_bug_in_a_probe_is_logged_and_unknown(caplog: pytest.LogCaptureFix
     probe = OneByOne()
     b = bench(probe)
     b.schedule.plan([TurnSpec("bug", "c"), TurnSpec("fine", "c")])
-    await b.run(0.5)
+    await b.run(0.9)
     outcomes = {a.subject: a.result.outcome for a in b.answers}
     assert outcomes == {"bug": Outcome.UNKNOWN, "fine": Outcome.OK}
-    assert "ZeroDivisionError" in caplog.text
+    assert caplog.text.count("ZeroDivisionError") == 1  # it was asked several times
 
 
 async def test_hold_and_release() -> None:
