@@ -16,6 +16,12 @@ class Group:
     own: int
     further: Sequence[tuple[int, frozenset[str]]] = ()
 
+    @property
+    def falling(self) -> bool:
+        """Whether no later repair lifts more than the one it waits for: whoever takes the most first keeps to
+        the order by himself."""
+        return all(lift <= self.own and len(repairs) == 1 for lift, repairs in self.further)
+
 
 @dataclass(frozen=True, slots=True)
 class _Pick:
@@ -45,10 +51,10 @@ _NOTHING = _Pick(0)
 def fewest(groups: Sequence[Group], missing: int) -> frozenset[str] | None:
     """The fewest repairs that lift by at least `missing`, and of several such choices the one that lifts most;
     None if all of them together don't."""
-    simple = sorted((group for group in groups if not group.further), key=lambda group: -group.own)
-    reach = [0, *accumulate(group.own for group in simple)]
+    simple = sorted(step for group in groups if group.falling for step in _falling(group))
+    reach = [0, *accumulate(-lift for lift, _, _ in simple)]
     limit = _limit(groups, missing)
-    table = _table((group for group in groups if group.further), limit)
+    table = _table((group for group in groups if not group.falling), limit)
     choices = []
     for number, pick in enumerate(table):
         count = len(reach) if pick is None else bisect_left(reach, missing - pick.lift)
@@ -57,7 +63,14 @@ def fewest(groups: Sequence[Group], missing: int) -> frozenset[str] | None:
     if not choices:
         return None
     total, _, number, pick = min(choices, key=lambda choice: choice[:3])
-    return frozenset((*pick.all(), *(group.repair for group in simple[: total - number])))
+    return frozenset((*pick.all(), *(repair for _, _, repair in simple[: total - number])))
+
+
+def _falling(group: Group) -> Iterator[tuple[int, int, str]]:
+    """Steps to be sorted: (lift, negative; its own before those that wait for it; repair)."""
+    yield -group.own, 0, group.repair
+    for lift, repairs in group.further:
+        yield -lift, 1, min(repairs)
 
 
 def _limit(groups: Sequence[Group], missing: int) -> int:

@@ -187,7 +187,7 @@ def _in_order(chosen: frozenset[str], needs: _Needs, gains: Mapping[str, int]) -
     order: list[str] = []
     done: set[str] = set()
     while heap:
-        lifted, size, incident = heapq.heappop(heap)
+        lifted, _, incident = heapq.heappop(heap)
         if incident in done or -lifted != gain[incident]:
             continue
         order.append(incident)

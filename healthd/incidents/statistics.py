@@ -29,9 +29,9 @@ class RepairRow:
     Open before + `opened` − `closed` − `merged` = `open`. An incident that was merged into another is no repair of
     its own: it counts as opened and as merged, and nowhere else. `unverified`: those of `closed` whose end nobody
     measured (the camera left the inventory, say). `overdue`: those of `open` whose limit has passed. `due`:
-    incidents whose limit fell into the period, `timely` those of them that were closed by then. `repairs`: from the
-    first flip to the closing, one a closed incident, ascending. `repeats`: those of `opened` whose subject had been
-    repaired within the 30 days before.
+    incidents whose limit fell into the period, `timely` those of them that were closed by then. `repairs`: from
+    the first flip to the closing, one a closed incident, ascending. `repeats`: those of `opened` whose subject had
+    been repaired within the 30 days before.
     """
 
     by: str  # region | unit | maintainer | cause
