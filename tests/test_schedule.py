@@ -195,7 +195,8 @@ async def test_bug_in_a_probe_is_logged_and_unknown(caplog: pytest.LogCaptureFix
     await b.run(0.9)
     outcomes = {a.subject: a.result.outcome for a in b.answers}
     assert outcomes == {"bug": Outcome.UNKNOWN, "fine": Outcome.OK}
-    assert caplog.text.count("ZeroDivisionError") == 1  # it was asked several times
+    assert caplog.text.count("probe failed") == 1  # it was asked several times
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_hold_and_release() -> None:
