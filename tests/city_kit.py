@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from healthd.city.gates import NftGate
 from healthd.city.ground import Ground
 from healthd.city.options import CityOptions, Reach
+from healthd.city.plan import Plan, Ports, lay_out
 from healthd.city.serve import City, serving
 from healthd.model import Camera
 
@@ -42,6 +45,11 @@ async def living(directory: Path, cameras: int = 60, **more: Any) -> AsyncIterat
         yield city
         stop.set()
         await life
+
+
+def paper_city(cameras: int, seed: int = 1) -> Plan:
+    """A city that is laid out and not built."""
+    return lay_out(cameras, seed, (f"127.16.{n // 254}.{n % 254 + 1}" for n in itertools.count()), Ports(80, 161))
 
 
 def camera_alone(city: City) -> Camera:
@@ -104,3 +112,41 @@ async def answers(address: str, port: int, seconds: float = 0.5) -> bool:
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return True
+
+
+ORACLE = """
+import json, sys
+from onvif import ONVIFCamera
+address, port, password, adjust = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4] == "adjust"
+camera = ONVIFCamera(address, port, "admin", password, adjust_time=adjust)
+clock = camera.devicemgmt.GetSystemDateAndTime().UTCDateTime
+try:
+    about = camera.devicemgmt.GetDeviceInformation()
+except Exception as error:
+    print(json.dumps({"refused": str(error), "hour": clock.Time.Hour}))
+    raise SystemExit
+media = camera.create_media_service()
+profiles = media.GetProfiles()
+print(json.dumps({
+    "model": [about.Manufacturer, about.Model, about.SerialNumber],
+    "hour": clock.Time.Hour,
+    "services": [service.XAddr for service in camera.devicemgmt.GetServices({"IncludeCapability": False})],
+    "mac": camera.devicemgmt.GetNetworkInterfaces()[0].Info.HwAddress,
+    "network": camera.devicemgmt.GetNetworkInterfaces()[0].IPv4.Config.Manual[0].Address,
+    "sources": [source.token for source in media.GetVideoSources()],
+    "profiles": [
+        [p.token, p.VideoSourceConfiguration.SourceToken, p.VideoEncoderConfiguration.Resolution.Width,
+         p.VideoEncoderConfiguration.Resolution.Height] for p in profiles],
+    "snapshots": [media.GetSnapshotUri({"ProfileToken": p.token}).Uri for p in profiles],
+}))
+"""
+
+
+async def ask_onvif(camera: Camera, password: str, adjust: str = "") -> dict[str, Any]:
+    """What onvif-zeep reads, in a process of its own: it keeps sockets open and touches global logging."""
+    code, output = await run(
+        sys.executable, "-c", ORACLE, camera.address, str(camera.onvif_port), password, adjust
+    )
+    assert code == 0, output
+    read: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return read

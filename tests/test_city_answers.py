@@ -6,13 +6,10 @@ import asyncio
 import base64
 import contextlib
 import hashlib
-import json
 import os
 import socket
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -20,10 +17,10 @@ import pytest
 from healthd.city.faults import FOREVER, Fault, Kind
 from healthd.city.onvif import Channel, OnvifDevice, SeenNonces, answer
 from healthd.city.options import Pictures, Reach
-from healthd.model import Camera
 from healthd.setup import read_setup
 from probes.picture.judge import judge
 from tests.city_kit import (
+    ask_onvif,
     both_reaches,
     camera_alone,
     chosen,
@@ -73,43 +70,6 @@ async def test_a_snapshot_needs_the_right_login(tmp_path: Path, reach: Reach) ->
         assert (await fetch(snapshot(camera), None))[0] == 401
         gone = snapshot(camera).replace("/1/", "/99/")
         assert (await fetch(gone, password))[0] == 404
-
-
-ORACLE = """
-import json, sys
-from onvif import ONVIFCamera
-address, port, password, adjust = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4] == "adjust"
-camera = ONVIFCamera(address, port, "admin", password, adjust_time=adjust)
-clock = camera.devicemgmt.GetSystemDateAndTime().UTCDateTime
-try:
-    about = camera.devicemgmt.GetDeviceInformation()
-except Exception as error:
-    print(json.dumps({"refused": str(error), "hour": clock.Time.Hour}))
-    raise SystemExit
-media = camera.create_media_service()
-profiles = media.GetProfiles()
-print(json.dumps({
-    "model": [about.Manufacturer, about.Model, about.SerialNumber],
-    "hour": clock.Time.Hour,
-    "services": [service.XAddr for service in camera.devicemgmt.GetServices({"IncludeCapability": False})],
-    "network": camera.devicemgmt.GetNetworkInterfaces()[0].IPv4.Config.Manual[0].Address,
-    "sources": [source.token for source in media.GetVideoSources()],
-    "profiles": [
-        [p.token, p.VideoSourceConfiguration.SourceToken, p.VideoEncoderConfiguration.Resolution.Width,
-         p.VideoEncoderConfiguration.Resolution.Height] for p in profiles],
-    "snapshots": [media.GetSnapshotUri({"ProfileToken": p.token}).Uri for p in profiles],
-}))
-"""
-
-
-async def ask_onvif(camera: Camera, password: str, adjust: str = "") -> dict[str, Any]:
-    """What onvif-zeep reads, in a process of its own: it keeps sockets open and touches global logging."""
-    code, output = await run(
-        sys.executable, "-c", ORACLE, camera.address, str(camera.onvif_port), password, adjust
-    )
-    assert code == 0, output
-    read: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return read
 
 
 async def test_onvif_zeep_reads_a_camera_and_a_recorder(tmp_path: Path) -> None:

@@ -27,18 +27,15 @@ from healthd.city.history import simulate_history
 from healthd.city.http import BadRequestError, Digest, parse
 from healthd.city.manners import Manners
 from healthd.city.pictures import View, draw
-from healthd.city.plan import CORE, Plan, Ports, lay_out
+from healthd.city.plan import CORE
 from healthd.city.shapes import port_name
-from healthd.city.truth import Ledger, TruthFile
+from healthd.city.truth import FaultFile, Ledger, TruthFile
 from healthd.model import Axis, State
 from probes.picture.judge import judge
+from tests.city_kit import paper_city as city
 
 DAY, NIGHT = 1_795_190_400 + 4 * 3600, 1_795_190_400 + 16 * 3600  # noon and midnight in China
 HOUR = 3_600_000
-
-
-def city(cameras: int, seed: int = 1) -> Plan:
-    return lay_out(cameras, seed, (f"127.16.{n // 254}.{n % 254 + 1}" for n in itertools.count()), Ports(80, 161))
 
 
 @pytest.mark.parametrize("cameras", [1, 2, 7, 300, 3000])
@@ -161,6 +158,37 @@ def test_the_truth_begins_with_every_camera(tmp_path: Path) -> None:
     bad = {line["camera"]: line["cause"] for line in lines if not line["good"]}
     assert bad == {fault.target: fault.kind for fault in standing if fault.kind is not Kind.CLOCK}
     assert all(fault.end == FOREVER for fault in standing)
+
+
+def test_faults_of_devices_are_written_with_their_true_cause(tmp_path: Path) -> None:
+    """A device's line names cause, fault and cameras; the short outages of flapping say what they are part of."""
+    plan = city(300)
+    camera = next(camera for camera in plan.cameras.values() if len(plan.channels_at[camera.address]) == 1)
+    switch, port = camera.placement.upstream, camera.upstream_port
+    faults = [Fault(0, 90, Kind.FLAP_PORT, switch, port), Fault(100, 110, Kind.CABLE, camera.id)]
+    truth, book, ledger = TruthFile(tmp_path / "truth.jsonl"), FaultFile(tmp_path / "faults.jsonl"), Ledger(plan)
+    for step in timeline(faults):
+        truth.write(step.at, ledger.apply([step]))
+        book.write(step.at, [step])
+    truth.close()
+    book.close()
+    lines = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text().splitlines()]
+    begun = [line for line in lines if line.get("device") == switch and not line["good"]]
+    common = {"device": switch, "good": False, "cause": "link", "cameras": [camera.id], "port": port}
+    assert begun[0] == {"at": "1970-01-01T00:00:00.000Z", "fault": "flap_port", **common}
+    for line in begun[1:]:
+        assert line == {"at": line["at"], "fault": "port_down", "part_of": "flap_port", **common}
+    assert [line["cause"] for line in lines if "camera" in line and not line["good"]] == [
+        *["port_down"] * (len(begun) - 1),
+        "cable",
+    ]
+    written = [json.loads(line) for line in (tmp_path / "faults.jsonl").read_text().splitlines()]
+    assert [line["begins"] for line in written].count(True) == len(begun) + 1 == len(written) / 2
+    assert {(line["fault"], line["cause"]) for line in written} == {
+        ("flap_port", "link"),
+        ("port_down", "link"),
+        ("cable", "link"),
+    }
 
 
 def test_a_dead_device_starts_anew() -> None:

@@ -83,7 +83,7 @@ class City:
         self.plan = plan
         self.reach = Reach.ICMP if gate.reach_port is None else Reach.TCP
         self._options, self._gate, self._connections = options, gate, connections
-        self._network = network
+        self.network = network
         self._ledger = Ledger(plan)
         self._truth = TruthFile(options.dir / "truth.jsonl")
         self._faults = FaultFile(options.dir / "faults.jsonl")
@@ -132,11 +132,11 @@ class City:
     async def _take(self, steps: Sequence[Step]) -> tuple[float, Changes]:
         """Makes the steps real; returns when they were, in seconds since the epoch, and what they changed."""
         changes = self._ledger.apply(steps)
-        manners = self._network.manners
+        manners = self.network.manners
         manners.silence(changes.silenced, changes.restored, time.time())
         at = await self._gate.switch(changes.silenced, changes.restored)
         for step in steps:
-            self._network.apply(step, at)
+            self.network.apply(step, at)
         self._faults.write(at, steps)
         # After the gate: the reset that an abort sends must not reach whoever was connected.
         for connection in [one for one in self._connections if one.address in manners.silent]:
