@@ -97,8 +97,9 @@ def statistics(
 ) -> list[RepairRow]:
     """Rows of [start, end) by region (each with all that lies below it), unit, maintainer or cause, sorted.
 
-    `incidents`: all that were opened before `end` and not closed before `start` − REPEAT. `end` is not later than
-    what is known. `region`: only incidents in or below it; "" for all. Keys without anything to tell have no row.
+    `incidents`: all that were opened before `end` and not closed before `start` − REPEAT (what was closed earlier
+    still than that, with its limit in the period, is not among those due). `end` is not later than what is
+    known. `region`: only incidents in or below it; "" for all. Keys without anything to tell have no row.
     """
     lines = {code: tuple(inventory.line_of(code)) for code in inventory.regions}
     here = [one for one in incidents if not region or region in lines.get(one.region, (one.region,))]
@@ -111,13 +112,18 @@ def statistics(
     }[by]
     groups: dict[str, list[Incident]] = defaultdict(list)
     for one in here:
-        if one.opened < end and (one.open or one.closed >= start):
+        if one.opened < end and (one.open or one.closed >= start or _falls_due(one, start, end)):
             for key in keys(one):
                 groups[key].append(one)
     names = _names(inventory, by)
     rows = [_row((by, key, names.get(key, key)), group, start, end, repeats) for key, group in groups.items()]
     paths = inventory.paths if by == "region" else {}
     return sorted(rows, key=lambda row: paths.get(row.key, row.key))
+
+
+def _falls_due(incident: Incident, start: Moment, end: Moment) -> bool:
+    """Whether it is to be judged in the period; it may have been closed long before."""
+    return start <= incident.due < end and not incident.merged_into
 
 
 def _names(inventory: Inventory, by: str) -> Mapping[str, str]:
@@ -147,10 +153,10 @@ def _repeats(incidents: Sequence[Incident], start: Moment, end: Moment) -> froze
 def _row(
     head: tuple[str, str, str], group: Sequence[Incident], start: Moment, end: Moment, repeats: frozenset[str]
 ) -> RepairRow:
-    ended = [one for one in group if not one.open and one.closed < end]
+    ended = [one for one in group if start <= one.closed < end]
     closed = [one for one in ended if not one.merged_into]
     going_on = [one for one in group if one.open or one.closed >= end]
-    due = [one for one in group if one.due and start <= one.due < end and not one.merged_into]
+    due = [one for one in group if _falls_due(one, start, end)]
     by, key, name = head
     return RepairRow(
         by,
