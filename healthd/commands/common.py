@@ -7,6 +7,7 @@ import json
 import sys
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,8 +27,8 @@ def add_json(parser: argparse.ArgumentParser, default: bool | str = False) -> No
 
 
 def print_json(document: Any) -> None:
-    """One document, readable Chinese, numbers as numbers."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
+    """One document, readable Chinese, numbers as numbers; values that are dataclasses by their fields."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=asdict)
     sys.stdout.write("\n")
 
 

@@ -1,0 +1,63 @@
+"""What several commands let the user choose: a period, a profile, a region."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+
+from healthd.config import Config
+from healthd.model import Inventory
+from healthd.periods import Span, parse_moment, parse_month
+from healthd.problems import Wrong, did_you_mean
+from healthd.profiles import BUILT_IN
+from healthd.setup import Setup
+
+
+def add_period(parser: argparse.ArgumentParser) -> None:
+    """`--month`, or `--from` and `--to`."""
+    parser.add_argument("--month", metavar="YYYY-MM", help="a month as month_starts_on begins it")
+    parser.add_argument("--from", dest="start", metavar="T", help="start: 2026-07-01 or 2026-07-01T08:00")
+    parser.add_argument("--to", dest="end", metavar="T", help="end; left out: now")
+
+
+def chosen_period(arguments: argparse.Namespace, config: Config) -> Span:
+    """The period that was asked for; it may end in the future. Raises Wrong where there is none."""
+    zone, now = config.timezone, time.time_ns() // 1_000_000
+    if bool(arguments.month) == bool(arguments.start or arguments.end) or (arguments.end and not arguments.start):
+        raise Wrong("which period?", "give --month YYYY-MM, or --from T and perhaps --to T")
+    try:
+        if arguments.month:
+            span = parse_month(arguments.month, zone, config.month_starts_on)
+        else:
+            end = parse_moment(arguments.end, zone) if arguments.end else now
+            span = Span(parse_moment(arguments.start, zone), end)
+    except ValueError as error:
+        raise Wrong(str(error)) from error
+    if span.start >= span.end:
+        raise Wrong("the period is empty or reversed", "--from must lie before --to")
+    if span.start >= now:
+        raise Wrong("the period lies in the future", "nothing is known of it yet")
+    return span
+
+
+def with_profile(setup: Setup, name: str | None) -> Setup:
+    """The setup with this profile alone, if one was named; raises Wrong for an unknown one."""
+    if name is None:
+        return setup
+    if name not in BUILT_IN:
+        raise Wrong(f'--profile "{name}": there is no such profile', did_you_mean(name, list(BUILT_IN)))
+    return dataclasses.replace(setup, config=dataclasses.replace(setup.config, profiles=(name,)))
+
+
+def known_region(code: str | None, inventory: Inventory) -> None:
+    """Raise Wrong where a region was named that the inventory does not have and never had."""
+    if code and code not in inventory.regions:
+        raise Wrong(f'--region "{code}": unknown', did_you_mean(code, list(inventory.regions)))
+
+
+def region_and_below(code: str | None, inventory: Inventory) -> frozenset[str] | None:
+    """The codes of a region and of all below it; None where no region was named."""
+    if not code:
+        return None
+    return frozenset(each for each, path in inventory.paths.items() if f"/{code}/" in path)

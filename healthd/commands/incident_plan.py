@@ -1,0 +1,131 @@
+"""`healthd incidents plan`: the fewest repairs that lift a region to its target."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+from healthd.commands.choices import known_region, region_and_below, with_profile
+from healthd.commands.common import Commands, add_config, add_json, print_json, table
+from healthd.commands.names import region_name, subject_name
+from healthd.incidents.instant import Instant, instant
+from healthd.incidents.plan import Outcome, Plan, make_plan
+from healthd.model import CLASSES, Inventory
+from healthd.periods import iso
+from healthd.pool import RATES
+from healthd.problems import Wrong
+from healthd.profiles import BUILT_IN
+from healthd.rates import Row, percent
+from healthd.setup import Setup, rate_terms, read_setup
+from healthd.store import Store
+from healthd.timeline import FOREVER, Watch
+
+_SAID = {
+    Outcome.REACHED: "The target is reached: nothing has to be repaired for it.",
+    Outcome.NO_TARGET: "The profile sets no target for this rate and class, so there is nothing to plan for.",
+    Outcome.NOTHING_ASSESSED: "Nothing is assessed there now, so no repair can be counted.",
+    Outcome.OUT_OF_REACH: "The target cannot be reached by what is known: these are all the repairs that help.",
+}
+
+
+def add_to(actions: Commands) -> None:
+    parser = actions.add_parser(
+        "plan",
+        help="what to repair first to reach the target",
+        description="The shortest list of repairs that lifts a region's rate of now to its target, those that "
+        "lift it most first, with the rate after each. A repaired camera is taken to be online with a good picture.",
+    )
+    add_config(parser, argparse.SUPPRESS)
+    parser.add_argument("--region", metavar="CODE", default=argparse.SUPPRESS, help="the region; required")
+    parser.add_argument("--class", dest="class_", choices=["all", *CLASSES], default="all", help="default: all")
+    parser.add_argument("--rate", choices=RATES, help="default: intact, where pictures are judged")
+    parser.add_argument("--profile", metavar="NAME", help="default: the first one configured")
+    add_json(parser, argparse.SUPPRESS)
+    parser.set_defaults(work=_plan)
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    if not arguments.region:
+        raise Wrong("which region?", "give --region CODE")
+    setup = with_profile(read_setup(arguments.config), arguments.profile)
+    store = Store.open(setup.config.store.url, writer=False)
+    try:
+        terms = rate_terms(setup, store.regions())
+        known_region(arguments.region, terms.inventory)
+        rate = arguments.rate or terms.rates[-1]
+        if rate not in terms.rates:
+            raise Wrong(f"--rate {rate}: there is none without a frame check", "add checks.frame")
+        moment = standing(store, setup, arguments.region)
+        incidents = store.open_incidents()
+    finally:
+        store.close()
+    profile = BUILT_IN[setup.config.profiles[0]]
+    row = _row(moment, arguments.region, arguments.class_, rate)
+    lifts = moment.lifts(arguments.region, arguments.class_, rate, profile)
+    good, assessed = (row.good, row.assessed) if row else (0, 0)
+    plan = make_plan(incidents, lifts, good, assessed, profile.targets.get((rate, arguments.class_)))
+    zone = setup.config.timezone
+    head = {"region": arguments.region, "class": arguments.class_, "rate": rate, "profile": profile.name}
+    if arguments.json:
+        print_json({**head, "at": iso(moment.at, zone), **plan.as_json()})
+    else:
+        _print(plan, head, moment, zone, simulated=setup.config.simulated)
+    return 0
+
+
+def standing(store: Store, setup: Setup, region: str) -> Instant:
+    """The cameras in and below a region as they stand at the last heartbeat. Raises Wrong before the first."""
+    begun, at = store.first_heartbeat(), store.last_heartbeat()
+    if begun is None or at is None:
+        raise Wrong(f"{store.path}: nothing was seen yet", "start `healthd run` and wait for the first answers")
+    terms = rate_terms(setup, store.regions())
+    # As of the last heartbeat it is taken to go on: what was seen then is what is known now.
+    beats = store.heartbeats(begun, at + 1)
+    watch = Watch([*beats[:-1], (beats[-1][0] if beats else at, FOREVER)], setup.config.timezone, at, at + 1)
+    histories = store.histories(at, at + 1, regions=region_and_below(region, terms.inventory))
+    return instant(histories, watch, terms, at)
+
+
+def _row(moment: Instant, region: str, class_: str, rate: str) -> Row | None:
+    found = (row for row in moment.rows() if (row.key, row.class_, row.rate) == (region, class_, rate))
+    return next(found, None)
+
+
+def _print(plan: Plan, head: Mapping[str, str], moment: Instant, zone: ZoneInfo, *, simulated: bool) -> None:
+    inventory = moment.terms.inventory
+    if simulated:
+        print("SIMULATED DATA")
+    target = "none" if plan.target is None else percent(plan.target.numerator, plan.target.denominator)
+    place = f"{region_name(head['region'], inventory)} ({head['region']})"
+    print(f"{place}, {head['rate']} rate, class {head['class']}, profile {head['profile']}")
+    print(f"{iso(moment.at, zone)}: {_share(plan.good, plan.assessed)}; target {target}")
+    if plan.outcome in _SAID:
+        print(_SAID[plan.outcome])
+    if plan.steps:
+        print(_steps(plan, inventory))
+    if plan.unexplained and plan.outcome is not Outcome.REACHED:
+        print(f"{plan.unexplained:,} bad cameras are in no open incident; they are not in this list.")
+
+
+def _steps(plan: Plan, inventory: Inventory) -> str:
+    lines = [("", "fix", "cameras", "then", "cause", "incident", "region", "maintainer")]
+    for number, step in enumerate(plan.steps, 1):
+        incident = step.incident
+        lines.append(
+            (
+                str(number),
+                subject_name(incident.subject, inventory),
+                f"+{step.cameras:,}",
+                percent(step.good, step.assessed),
+                str(incident.cause),
+                incident.id,
+                region_name(incident.region, inventory),
+                incident.maintainer or "-",
+            )
+        )
+    return table(lines, frozenset({0, 2, 3}))
+
+
+def _share(good: int, assessed: int) -> str:
+    return f"{good:,} of {assessed:,} cameras, {percent(good, assessed)}"
