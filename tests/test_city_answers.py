@@ -43,6 +43,7 @@ async def test_a_daemon_takes_what_the_city_writes(tmp_path: Path) -> None:
     async with living(tmp_path, 200, reach=Reach.TCP) as city:
         setup = read_setup(tmp_path / "healthd.yml")
     assert setup.config.simulated
+    assert {*setup.config.checks} == {"ping", "snmp", "device", "onvif", "frame"}
     assert {*setup.inventory.cameras} == {*city.plan.cameras}
     for key, camera in setup.inventory.cameras.items():
         laid = city.plan.cameras[key]

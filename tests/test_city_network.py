@@ -14,7 +14,7 @@ from healthd.city.ber import decode_oid, encode_oid, wrap
 from healthd.city.faults import FLAPS, FOREVER, Fault, Kind, Step, timeline
 from healthd.city.manners import Manners
 from healthd.city.mib import Agent
-from healthd.city.network import ARP_SECONDS, MAC_SECONDS, Network, PortState
+from healthd.city.network import Network, PortState
 from healthd.city.options import Reach
 from healthd.city.plan import CORE, Plan
 from healthd.city.serve import City
@@ -156,7 +156,7 @@ def test_who_is_silent_is_forgotten() -> None:
         }
 
     life.step(0, True, hang)
-    assert [known(at) for at in (1, MAC_SECONDS - 1, MAC_SECONDS, ARP_SECONDS)] == [
+    assert [known(at) for at in (1, 299, 300, 1200)] == [
         (True, True),
         (True, True),
         (False, True),
@@ -250,6 +250,9 @@ async def test_net_snmp_finds_a_camera_by_its_mac(tmp_path: Path) -> None:
         assert int(mac[:2], 16) & 2
         table = await walk(city, tmp_path, switch, f"{BRIDGE}.4.3.1.2")
         number = table[".".join(str(int(part, 16)) for part in mac.split(":"))]
+        learnt = await walk(city, tmp_path, switch, f"{BRIDGE}.4.3.1.3")
+        assert {learnt[row] for row, port in table.items()} == {"3", "4"}
+        assert {learnt[row] for row, port in table.items() if port != "0"} == {"3"}
         index = (await walk(city, tmp_path, switch, f"{BRIDGE}.1.4.1.2"))[number]
         assert (await walk(city, tmp_path, switch, f"{IFX}.1"))[index] == f'"{camera.upstream_port}"'
         assert (await walk(city, tmp_path, switch, f"{IF}.8"))[index] == "1"

@@ -76,6 +76,7 @@ def configuration(plan: Plan, login: Login, options: CityOptions) -> str:
     checks = {
         "ping": (options.ping_interval, "timeout: 1s"),
         "snmp": (options.snmp_interval, f"timeout: 2s, port: {plan.ports.snmp}"),
+        "device": (options.device_interval, f"timeout: 30s, port: {plan.ports.snmp}"),
         "onvif": (options.onvif_interval, f"timeout: 5s, port: {plan.ports.http}"),
         "frame": (options.frame_interval, "timeout: 10s, small_profile: true"),
     }

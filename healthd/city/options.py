@@ -40,6 +40,7 @@ class CityOptions:
     listen: str = "127.0.0.1:9808"  # the daemon's web address
     ping_interval: str = "60s"
     snmp_interval: str = "5m"
+    device_interval: str = "5m"
     onvif_interval: str = "1h"
     frame_interval: str = "1h"
     retry_interval: str = "15s"
