@@ -11,7 +11,7 @@ from aiohttp import ClientSession, web
 
 from healthd.incidents.incident import Happening, Incident
 from healthd.live import Page
-from healthd.model import Flip
+from healthd.model import Flip, Moment
 from healthd.web.deps import Subject, WebDeps, WebSettings
 from healthd.web.server import make_app
 from probes.base import Result
@@ -51,10 +51,8 @@ class Site:
             ready=lambda: self.unready,
             reload=self.reload,
             ask=self.ask,
-            incident=self.stored.get,
-            incidents=lambda start, end: [
-                one for one in self.stored.values() if one.opened < end and not 0 < one.closed < start
-            ],
+            incident=self.incident,
+            incidents=self.incidents,
             feed=lambda since, limit: [entry for entry in self.happenings if entry[0] > since][:limit],
             flips=lambda camera: [flip for flip in self.flipped if flip.camera == camera],
             acknowledge=self.acknowledge,
@@ -68,6 +66,12 @@ class Site:
     async def ask(self, subject: Subject, check: str) -> Result:
         self.asked.append((subject, check))
         return self.result
+
+    def incident(self, key: str) -> Incident | None:
+        return self.stored.get(key)
+
+    def incidents(self, start: Moment, end: Moment) -> Sequence[Incident]:
+        return [one for one in self.stored.values() if one.opened < end and not 0 < one.closed < start]
 
     def acknowledge(self, *act: str) -> str:
         self.acts.append(("acknowledge", *act))

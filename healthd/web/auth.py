@@ -13,8 +13,6 @@ from aiohttp.typedefs import Handler
 
 from healthd.web.deps import DEPS
 
-ADMITTED_AS = "admitted_as"
-"""Key of a request: the name of the token that it was admitted with, for the log."""
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
@@ -27,17 +25,14 @@ _SECURITY_HEADERS = {
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let in who presents a token, and everybody to the two health paths; refuse POSTs from foreign pages."""
-    if request.path not in OPEN_PATHS:
-        name = _admitted(request)
-        if name is None:
-            return _refusal()
-        request[ADMITTED_AS] = name
+    if request.path not in OPEN_PATHS and admitted_as(request) is None:
+        return _refusal()
     if request.method not in ("GET", "HEAD") and is_cross_site(request.headers, request.host):
         return web.Response(status=403, text="This request was sent by a page of another site.\n")
     return await handler(request)
 
 
-def _admitted(request: web.Request) -> str | None:
+def admitted_as(request: web.Request) -> str | None:
     """The name of the token presented, `nobody` where none is needed; None: not admitted."""
     tokens = request.app[DEPS].settings().tokens
     if not tokens:

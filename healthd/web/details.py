@@ -100,7 +100,13 @@ def camera_detail(page: Page, camera_id: str, flips: Sequence[Flip]) -> CameraDe
     view = next((view for view in around if view.camera.id == camera_id), CameraView(camera))
     siblings = sorted(
         (view for view in around if view.camera.id != camera_id and view.camera.asked),
-        key=lambda view: (bad_state(view) is None, view.camera.upstream_port, view.camera.id),
+        # Port 2 before port 10, in whatever way the vendor writes them: shorter names first.
+        key=lambda view: (
+            bad_state(view) is None,
+            len(view.camera.upstream_port),
+            view.camera.upstream_port,
+            view.camera.id,
+        ),
     )
     incidents = sorted((one for one in page.incidents if camera_id in one.camera_ids), key=size_order)
     maintainer = camera.placement.maintainer

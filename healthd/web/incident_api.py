@@ -16,7 +16,7 @@ from aiohttp import web
 from healthd.incidents.incident import Cause, Happening, Incident, Kind
 from healthd.live import Page
 from healthd.model import Moment
-from healthd.web.auth import ADMITTED_AS
+from healthd.web.auth import admitted_as
 from healthd.web.deps import DEPS, WebDeps
 from healthd.web.incident_view import find_incident, size_order
 from healthd.web.replies import answer, as_json, dump, known, refusal, whole
@@ -167,7 +167,7 @@ def _text(said: Mapping[str, object], name: str, longest: int) -> str:
 
 
 def _done(request: web.Request, subject: Incident, act: Act, what: str, wrong: str) -> web.Response:
-    token = request[ADMITTED_AS]
+    token = admitted_as(request)
     log.info("incident act incident=%s what=%s by=%r token=%s refused=%r", subject.id, what, act.by, token, wrong)
     if wrong:
         raise refusal(web.HTTPConflict, wrong)

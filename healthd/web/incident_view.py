@@ -73,7 +73,8 @@ def _subject(incident: Incident, inventory: Inventory) -> Subject:
             device = inventory.devices[key]
             return Subject(key, device.kind, device.name, place_of(inventory, device.region), device.address)
     if key in inventory.regions:
-        return Subject(key, "region", inventory.regions[key].name, place_of(inventory, key))
+        region = inventory.regions[key]
+        return Subject(key, "region", region.name, place_of(inventory, region.parent) if region.parent else [])
     return Subject(key, "", key, place_of(inventory, incident.region))
 
 

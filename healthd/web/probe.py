@@ -15,7 +15,7 @@ from aiohttp import web
 
 from healthd.exposition import Family, Format, block, encode, labels, negotiate, number
 from healthd.model import Camera, Device, Inventory
-from healthd.web.auth import ADMITTED_AS
+from healthd.web.auth import admitted_as
 from healthd.web.deps import DEPS, Network, Subject, WebSettings
 from probes.base import Outcome, Result
 
@@ -37,7 +37,7 @@ async def probe(request: web.Request) -> web.Response:
         raise web.HTTPBadRequest(text=f"check={check!r}: name one of the configured checks ({configured}).\n")
     subject = find_subject(query.get("target", ""), deps.page().inventory, settings)
     if isinstance(subject, str):
-        log.info("stranger probed token=%s address=%s check=%s", request[ADMITTED_AS], subject, check)
+        log.info("stranger probed token=%s address=%s check=%s", admitted_as(request), subject, check)
     began = time.perf_counter()
     result = await deps.ask(subject, check)
     took = time.perf_counter() - began

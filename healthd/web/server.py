@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 
 from healthd.exposition import Format, accepts_gzip, negotiate
 from healthd.web import api, details, incident_api, pages, probe
-from healthd.web.auth import ADMITTED_AS, add_security_headers, guard
+from healthd.web.auth import add_security_headers, admitted_as, guard
 from healthd.web.deps import DEPS, SCRAPES, VIEWS, WebDeps
 from healthd.web.share import Shared
 
@@ -71,7 +71,7 @@ async def reload(request: web.Request) -> web.Response:
     an inventory that lost more cameras than the guard allows."""
     force = request.query.get("force") == "1"
     problems = await request.app[DEPS].reload(force)
-    log.info("reload asked for token=%s force=%s problems=%d", request[ADMITTED_AS], force, len(problems))
+    log.info("reload asked for token=%s force=%s problems=%d", admitted_as(request), force, len(problems))
     if problems:
         text = "Not reloaded; everything goes on as before.\n" + "".join(f"{problem}\n" for problem in problems)
         return web.Response(status=400, text=text)

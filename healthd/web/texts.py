@@ -64,7 +64,7 @@ _ZH = {
     "since": "起始时间",
     "duration": "已持续",
     "reason": "原因",
-    "upstream": "上联设备",
+    "upstream": "上级设备",
     "answerable": "责任单位 / 运维单位",
     "exempt_mark": "已报备",
     "days": "{d} 天 {h} 小时",
