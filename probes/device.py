@@ -217,7 +217,7 @@ def read(walk: Walk, uptime_seconds: float | None) -> dict[str, Any]:
         "cpu_ratio": tables.read_cpu_ratio(rows),
     }
     incomplete = set(walk.incomplete)
-    if ports.half_table(rows):
+    if IF not in incomplete and ports.half_table(rows):
         rows.problems.add(WalkProblem.TRUNCATED)
         incomplete.add(IF)
     empty = (mib for mib, columns in MIBS.items() if not any(map(rows.column, columns)))

@@ -151,44 +151,39 @@ def _power(rows: Rows, ports: Sequence[Port]) -> dict[int, Poe]:
     groups: dict[int, list[int]] = defaultdict(list)
     for group, number in {index for oid in (POE_ADMIN, POE_DETECTION) for index in rows.indexes(oid, 2)}:
         groups[group].append(number)
+    several = sum(map(len, groups.values())) > len({number for numbers in groups.values() for number in numbers})
     found: dict[int, Poe] = {}
     for group, numbers in groups.items():
-        mapped = _mapped(group, numbers, ports, only=len(groups) == 1)
+        series = _series(ports, None if len(groups) == 1 else group)
+        mapped = _mapped(set(numbers), series, [] if several else ports)
         if mapped is None or found.keys() & set(mapped.values()):
             rows.problems.add(WalkProblem.POE_UNMAPPED)
-            continue
-        found |= {ifindex: _poe(rows, (group, number)) for number, ifindex in mapped.items()}
+        else:
+            found |= {ifindex: _poe(rows, (group, number)) for number, ifindex in mapped.items()}
     return found
 
 
-def _mapped(group: int, numbers: Iterable[int], ports: Sequence[Port], only: bool) -> Mapping[int, int] | None:
+def _mapped(
+    wanted: set[int], series: Iterable[Mapping[int, int]], ports: Iterable[Port]
+) -> Mapping[int, int] | None:
     """Power port number -> ifIndex. RFC 3621 leaves open what the number is: vendors take the number printed on
-    the switch or the ifIndex. Where both are possible and differ, numbers that begin at 1 are printed ones;
-    others could be either."""
-    wanted = set(numbers)
+    the switch, which one series of names has, or the ifIndex of one of `ports`. Where both are possible and
+    differ, numbers that begin at 1 are printed ones; others could be either."""
+    printed = [{number: names[number] for number in wanted} for names in series if wanted <= names.keys()]
     same = {port.index: port.index for port in ports if port.physical and port.index in wanted}
-    by_index = same if same.keys() == wanted else None
-    by_name = _by_name(group, wanted, ports, only)
-    if by_index is None or by_name is None or by_index == by_name:
-        return by_index if by_name is None else by_name
-    return by_name if 1 in wanted else None
+    if same.keys() == wanted and (not printed or same in printed):
+        return same
+    return printed[0] if len(printed) == 1 and (1 in wanted or same.keys() != wanted) else None
 
 
-def _by_name(group: int, wanted: set[int], ports: Sequence[Port], only: bool) -> Mapping[int, int] | None:
-    """The one series of port names (`Gi1/0/`) that has all the numbers; of several groups each takes the series
-    that begins with its own number."""
+def _series(ports: Iterable[Port], unit: int | None) -> Iterable[Mapping[int, int]]:
+    """Last number of the name -> ifIndex, of each series of names such as `Gi1/0/`; of that unit only."""
     series: dict[tuple[str, tuple[int, ...]], dict[int, int]] = defaultdict(dict)
     for port in ports:
-        split = split_name(port.name) or split_name(port.descr) if port.physical else None
-        if split:
-            kind, numbers = split
-            series[kind, numbers[:-1]][numbers[-1]] = port.index
-    fitting = [
-        members
-        for (_, before), members in series.items()
-        if wanted <= members.keys() and (only or before[:1] == (group,))
-    ]
-    return {number: fitting[0][number] for number in wanted} if len(fitting) == 1 else None
+        split = (split_name(port.name) or split_name(port.descr)) if port.physical else None
+        if split and unit in (None, *split[1][:-1][:1]):
+            series[split[0], split[1][:-1]][split[1][-1]] = port.index
+    return series.values()
 
 
 def _poe(rows: Rows, index: Index) -> Poe:

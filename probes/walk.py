@@ -54,7 +54,7 @@ class Walk:
     async def start(self, objects: Sequence[str]) -> Mapping[str, ValueType]:
         """Opens the session and reads the first objects; raises whatever goes wrong."""
         await self._answer(self._session.refresh)
-        return await self._answer(lambda: self._session.get_many(objects))
+        return await self._objects(objects)
 
     async def get(self, mib: str, objects: Sequence[str]) -> Mapping[str, ValueType]:
         """The objects that the agent has; what fails is kept."""
@@ -62,7 +62,7 @@ class Walk:
 
         async def ask() -> None:
             nonlocal found
-            found = await self._answer(lambda: self._session.get_many(objects))
+            found = await self._objects(objects)
 
         await self._attempt(mib, ask)
         return found
@@ -74,9 +74,9 @@ class Walk:
         names = [*wanted]
         for first in range(0, len(names), _OBJECTS_AT_ONCE):
             found = await self.get(mib, names[first : first + _OBJECTS_AT_ONCE])
-            for name in found.keys() & wanted.keys():
+            for name, value in found.items():
                 oid, index = wanted[name]
-                self.columns.setdefault(oid, {})[index] = _kept(found[name])
+                self.columns.setdefault(oid, {})[index] = _kept(value)
 
     async def column(self, mib: str, oid: str, expected: int, cap: int) -> Mapping[Index, ValueType]:
         """Reads a column of about `expected` rows, at most `cap`."""
@@ -140,6 +140,10 @@ class Walk:
                 self._lack(mib, WalkProblem.TOO_MANY_REQUESTS)
                 self._over = True
                 return
+
+    async def _objects(self, objects: Sequence[str]) -> Mapping[str, ValueType]:
+        found = await self._answer(lambda: self._session.get_many(objects))
+        return {name: found[name] for name in objects if name in found}  # an agent may give others
 
     async def _answer(self, ask: Callable[[], Awaitable[T]]) -> T:
         for wait in _WAITS_SECONDS:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from tests.snmpd import COMMUNITY
+from probes import PROBES
+from probes.base import Memory, Probe, Resources, Result
+from probes.device import KIND
+from probes.port_names import port_named
+from probes.ports import Port
+from tests.snmpd import COMMUNITY, NOW, SECRETS, at
 
 Oid = tuple[int, ...]
 Row = tuple[Oid, bytes]
 """A name and its value, encoded."""
 
+UPTIME = (1, 3, 6, 1, 2, 1, 1, 3, 0)
 WALKS = Path(__file__).parent / "walks"
 _LINE = re.compile(r"\.([\d.]+) = (?:([A-Za-z0-9-]+): ?)?(.*)", re.DOTALL)
 _TAGS = {"INTEGER": 0x02, "Counter32": 0x41, "Gauge32": 0x42, "Timeticks": 0x43, "Counter64": 0x46}
@@ -223,3 +231,26 @@ def interfaces(count: int) -> list[Row]:
             ((*extended, 1, number), octets(f"Vl{number}")),
         ]
     return found
+
+
+def make(seconds: float = 5.0, **options: Any) -> Probe:
+    """The device probe with that timeout."""
+    chosen = PROBES["device"].options.model_validate({"timeout": seconds, **options})
+    return KIND.build(chosen, Resources(ThreadPoolExecutor(1), lambda: NOW))
+
+
+async def ask(agent: Agent, seconds: float = 5.0, memory: Memory = Memory(), **options: Any) -> Result:  # noqa: B008
+    """One walk of the agent; what it says can be written as JSON, and holds no secret."""
+    async with serve(agent) as port:
+        result = await make(seconds, **options).ask(replace(at(port), memory=memory))
+    text = json.dumps(dict(result.values), default=asdict) + repr(result)
+    assert not [secret for secret in SECRETS if secret in text]
+    return result
+
+
+def named(result: Result, text: str) -> Port:
+    """The port that an inventory's text means."""
+    found: tuple[Port, ...] = result.values["ports"]
+    port = port_named(found, text)
+    assert port is not None
+    return port

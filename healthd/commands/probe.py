@@ -8,7 +8,7 @@ import ipaddress
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +134,12 @@ def _explain(check: str, took: float, result: Result) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
     if isinstance(value, Mapping):
         return " ".join(f"{name}={_shown(inner)}" for name, inner in value.items()) or "none"
     if isinstance(value, (list, tuple)):
-        plain = not any(isinstance(inner, Mapping) for inner in value)
+        plain = not any(isinstance(inner, Mapping) or is_dataclass(inner) for inner in value)
         texts = [_shown(inner) for inner in value]
         return (", ".join(texts) if plain else "".join(f"\n    {text}" for text in texts)) or "none"
     return str(value)
