@@ -406,6 +406,11 @@ class Core:
         if not self._blind:
             self.tell(self.desk.happenings(now))
 
+    @property
+    def behind(self) -> bool:
+        """Whether `judge` should be called again soon: it left something to do."""
+        return self.desk.board.behind and not self._blind
+
     def tell(self, happenings: Sequence[Happening]) -> None:
         """Have what happened to incidents stored and shown."""
         self._happenings += happenings

@@ -23,6 +23,7 @@ log = logging.getLogger("healthd.schedule")
 
 _TICK_SECONDS = 0.02  # turns due within one tick leave together: batches for ping, few wake-ups
 _HAND_OVER_SECONDS = 0.1
+_HAND_OVER_ANSWERS = 1000  # at once: when a city dies, the loop must go on turning
 _LATE_SECONDS = 1.0  # a time-out decided this much late says more about our loop than about the camera
 _PARK_SECONDS = 0.05
 _BUG_PAUSE_SECONDS = 60.0  # a bug in a probe meets every camera: one traceback a minute and check is enough
@@ -200,8 +201,8 @@ class Schedule:
         while not self._stopping:
             now = time.monotonic()
             self._start_due(now)
-            if now >= next_hand_over:
-                self._hand_over()
+            if now >= next_hand_over or len(self._answers) >= _HAND_OVER_ANSWERS:
+                self._hand_over(_HAND_OVER_ANSWERS)
                 next_hand_over = now + _HAND_OVER_SECONDS
             await self._sleep(now)
         self._hand_over()
@@ -339,7 +340,7 @@ class Schedule:
             if not waiting.dead and not waiting.held:
                 self._seat(waiting, time.monotonic())
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, at_most: int | None = None) -> None:
         if self._answers:
-            answers, self._answers = self._answers, []
+            answers, self._answers = self._answers[:at_most], self._answers[at_most or len(self._answers) :]
             self.observers.hand_over(answers)

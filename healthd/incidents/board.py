@@ -9,9 +9,11 @@ so that forty cameras behind a dying switch don't open forty incidents first.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from typing import TypeAlias
 
 from healthd.incidents import causes
@@ -25,6 +27,7 @@ Key: TypeAlias = tuple[Kind, str]
 
 _SLOTS = (Kind.OFFLINE, Kind.PICTURE, Kind.ACCOUNT, Kind.CLOCK)
 _EVIDENCE = 12
+_AT_ONCE = 2000  # cameras looked at in one `update`
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,11 @@ class Board:
         self.policy = policy
         self._open: dict[Key, Incident] = {}
         self._at: dict[tuple[str, Kind], Key] = {}  # (camera, slot) -> where it is
-        self._waiting: set[str] = set()  # cameras that time alone may move
+        self._waiting: list[tuple[Moment, str]] = []  # heap: when time alone may move a camera
+        self._changed: dict[str, None] = {}  # cameras still to be looked at, in order
         self._lingering: set[Key] = set()  # incidents that time alone may close
         self._dead: set[str] = set()  # devices that were dead at the last update
+        self._unopened: set[str] = set()  # devices that are down, and wait to be opened
         self._released: dict[Key, Moment] = {}  # since when what an incident is about is no longer dead
         for incident in incidents:
             key = (incident.kind, incident.subject)
@@ -75,7 +80,7 @@ class Board:
             slot = _slot(incident.kind)
             for camera in incident.camera_ids:
                 self._at[camera, slot] = key
-                self._waiting.add(camera)
+                self._changed[camera] = None
 
     @property
     def incidents(self) -> Sequence[Incident]:
@@ -131,7 +136,9 @@ class Board:
     def update(self, now: Moment) -> list[Happening]:
         """Bring the incidents in step with what has changed in the fleet."""
         cameras, devices = self.fleet.take_dirty()
-        cameras |= self._waiting | self._below_changed(devices)
+        devices |= self._unopened
+        self._unopened.clear()
+        cameras = self._due(cameras | self._below_changed(devices), now)
         joining, leaving = self._moves(cameras, now)
         touched = {*joining, *leaving, *self._keys_of(devices), *self._lingering}
         touched.update(key for camera in cameras for slot in _SLOTS if (key := self._at.get((camera, slot))))
@@ -141,6 +148,24 @@ class Board:
         for key in sorted(touched, key=lambda key: (key[1] not in self.fleet.devices, key)):
             happenings += self._settle(_Step(key, joining.get(key, set()), leaving.get(key, set()), moved, now))
         return happenings
+
+    @property
+    def behind(self) -> bool:
+        """Whether `update` left something for the next call: a dying city must not stop the event loop."""
+        return bool(self._changed)
+
+    def _due(self, cameras: Collection[str], now: Moment) -> Sequence[str]:
+        """The next cameras to look at: those that changed, and those whose time has come."""
+        while self._waiting and self._waiting[0][0] <= now:
+            self._changed[heappop(self._waiting)[1]] = None
+        self._changed.update(dict.fromkeys(cameras))
+        taken = [*itertools.islice(self._changed, _AT_ONCE)]
+        for camera in taken:
+            del self._changed[camera]
+        return taken
+
+    def _wait(self, camera: str, until: Moment) -> None:
+        heappush(self._waiting, (until, camera))
 
     def _below_changed(self, devices: Collection[str]) -> set[str]:
         """Cameras that are down below devices which have died or come back to life."""
@@ -157,7 +182,6 @@ class Board:
         joining: dict[Key, set[str]] = defaultdict(set)
         leaving: dict[Key, set[str]] = defaultdict(set)
         for camera in cameras:
-            self._waiting.discard(camera)
             for slot in _SLOTS:
                 held = self._at.get((camera, slot))
                 wanted = self._wanted(camera, slot, held, now)
@@ -182,14 +206,14 @@ class Board:
             unseen = facts.online is not State.ONLINE or (slot is Kind.PICTURE and facts.picture is State.UNKNOWN)
             return held if held is not None and unseen else None
         if held is None and now - since < self.policy.settle:
-            self._waiting.add(camera)
+            self._wait(camera, since + self.policy.settle)
             return None
         return (slot, camera)
 
     def _wanted_offline(self, facts: CameraFacts, held: Key | None, now: Moment) -> Key | None:
         camera = facts.camera.id
         if self._is_flapping(facts.flips, held, now):
-            self._waiting.add(camera)
+            self._wait(camera, facts.flips[0] + self.policy.flapping_window + 1)
             return (Kind.FLAPPING, camera)
         if facts.online is State.UNKNOWN:
             return held  # not seen: neither over nor anew
@@ -199,6 +223,9 @@ class Board:
         if culprit is None:
             return self._wanted_alone(facts, held, now)
         key = (Kind.OFFLINE, self.fleet.subject(culprit))
+        if held is not None and held[1] in self.fleet.devices[culprit].line and self._in_grace(held, now):
+            self._wait(camera, self._released[held] + self.policy.grace)  # what hangs on it is still starting
+            return held
         self._released.pop(key, None)
         return key
 
@@ -209,14 +236,19 @@ class Board:
             return held
         if held is not None and held[0] is Kind.OFFLINE:
             # What took it down is back: its cameras are still starting.
-            waits = now - self._released.setdefault(held, now) < self.policy.grace
-        else:
-            age = now - facts.since
-            waits = age < self.policy.settle or (self.fleet.unsettled(camera) and age < self.policy.patience)
-        if waits:
-            self._waiting.add(camera)
+            if self._in_grace(held, now):
+                self._wait(camera, self._released[held] + self.policy.grace)
+                return held
+            return (Kind.OFFLINE, camera)
+        waits = self.policy.patience if self.fleet.unsettled(camera) else self.policy.settle
+        if now - facts.since < waits:
+            self._wait(camera, facts.since + waits)
             return held
         return (Kind.OFFLINE, camera)
+
+    def _in_grace(self, held: Key, now: Moment) -> bool:
+        """What an incident is about is no longer dead, since a moment ago."""
+        return now - self._released.setdefault(held, now) < self.policy.grace
 
     def _is_flapping(self, flips: list[Moment], held: Key | None, now: Moment) -> bool:
         """Many flips within the window; once it flaps, until the window is quiet."""
@@ -227,17 +259,18 @@ class Board:
 
     def _keys_of(self, devices: Collection[str]) -> set[Key]:
         """Incidents that these devices have or should have, even without cameras."""
-        keys: set[Key] = set()
-        for device in devices:
-            key = (Kind.OFFLINE, device)
-            facts = self.fleet.devices.get(device)
-            alone = facts is not None and facts.state is State.OFFLINE and self._topmost(device)
-            if key in self._open or alone:
-                keys.add(key)
-        return keys
+        keys = ((Kind.OFFLINE, device) for device in devices)
+        return {key for key in keys if key in self._open or self._is_down(key[1])}
 
-    def _topmost(self, device: str) -> bool:
-        return self.fleet.dead_above(device, self.policy.mass) is None
+    def _is_down(self, device: str) -> bool:
+        """Whether a device is an incident of its own: offline, and nothing above it is, or was a moment ago."""
+        facts = self.fleet.devices.get(device)
+        if facts is None or facts.state is not State.OFFLINE:
+            return False
+        above = [(Kind.OFFLINE, self.fleet.subject(other)) for other in facts.line]
+        return self.fleet.dead_above(device, self.policy.mass) is None and not any(
+            key in self._open for key in above
+        )
 
     # --- one incident --------------------------------------------------------------------------------------
 
@@ -245,9 +278,8 @@ class Board:
         key, now = step.key, step.now
         incident = self._open.get(key)
         if incident is None:
-            device = self.fleet.devices.get(key[1])
-            dead = device is not None and device.state is State.OFFLINE and self._topmost(key[1])
-            return self._begin(step) if step.joining or (dead and key[0] is Kind.OFFLINE) else []
+            due = step.joining or (key[0] is Kind.OFFLINE and self._may_open(key[1], now))
+            return self._begin(step) if due else []
         cameras = (incident.camera_ids - step.leaving) | step.joining
         grown = cameras != incident.camera_ids
         changed = incident.with_cameras(frozenset(cameras)) if grown else incident
@@ -256,6 +288,9 @@ class Board:
             changed = replace(changed, cause=finding.cause, evidence=finding.evidence[:_EVIDENCE])
         self._open[key] = changed
         if not self._goes_on(key, changed, now):
+            heir = self._heir(step)
+            if heir is not None:
+                return [self._merge(changed, heir, now)]
             return [self._close(key, now, verified=self._seen_well(key, incident))]
         happenings = []
         if changed.cause is not incident.cause:
@@ -265,6 +300,18 @@ class Board:
             happenings.append(Happening(now, What.GROWN, changed, detail))
         return happenings
 
+    def _may_open(self, device: str, now: Moment) -> bool:
+        """A device's own incident waits like a camera's: for what is above it, and a little for its cameras."""
+        if not self._is_down(device):
+            return False
+        facts = self.fleet.devices[device]
+        age = now - facts.since
+        undecided = any(self.fleet.devices[above].undecided for above in facts.line)
+        if age < self.policy.settle or (undecided and age < self.policy.patience):
+            self._unopened.add(device)
+            return False
+        return True
+
     def _goes_on(self, key: Key, incident: Incident, now: Moment) -> bool:
         if incident.camera_ids:
             return True
@@ -272,9 +319,9 @@ class Board:
         if device is None or key[0] is not Kind.OFFLINE:
             return False
         if device.state is State.OFFLINE:
-            return self._topmost(key[1])
+            return self.fleet.dead_above(key[1], self.policy.mass) is None
         # Its uptime tells power from line: wait for it a little, when it can be had.
-        waits = device.state is State.ONLINE and device.read < device.returned
+        waits = device.state is State.ONLINE and 0 < device.read < device.returned
         if waits and now - device.returned < self.policy.grace:
             self._lingering.add(key)
             return True
@@ -314,11 +361,20 @@ class Board:
         incident = replace(incident, due=incident.since + self._limit(incident))
         self._open[key] = incident
         happenings.append(Happening(now, what, incident, detail))
-        for old in merged:
-            gone = self._open.pop((old.kind, old.subject))
-            gone = replace(gone, camera_ids=frozenset(), closed=now, merged_into=incident.id)
-            happenings.append(Happening(now, What.MERGED, gone, incident.id))
-        return happenings
+        return [*happenings, *(self._merge(old, incident, now) for old in merged)]
+
+    def _heir(self, step: _Step) -> Incident | None:
+        """The incident that took over the cameras of one that has none left."""
+        keys = {self._at.get((camera, _slot(step.key[0]))) for camera in step.leaving}
+        found = [incident for key in keys if key is not None and (incident := self._open.get(key)) is not None]
+        return min(found, key=lambda incident: incident.id, default=None)
+
+    def _merge(self, old: Incident, heir: Incident, now: Moment) -> Happening:
+        del self._open[old.kind, old.subject]
+        self._lingering.discard((old.kind, old.subject))
+        self._released.pop((old.kind, old.subject), None)
+        gone = replace(old, camera_ids=frozenset(), closed=now, merged_into=heir.id)
+        return Happening(now, What.MERGED, gone, heir.id)
 
     def _emptied(self, cameras: set[str], key: Key) -> list[Incident]:
         """Open incidents of the same kind whose cameras, or whose device, are all part of the new one."""
@@ -334,6 +390,7 @@ class Board:
 
     def _close(self, key: Key, now: Moment, *, verified: bool, detail: str = "") -> Happening:
         incident = self._open.pop(key)
+        self._unopened.update(self._below(key[1]))  # what is still down below it is on its own now
         self._lingering.discard(key)
         self._released.pop(key, None)
         slot = _slot(key[0])
@@ -342,6 +399,14 @@ class Board:
                 del self._at[camera, slot]
         gone = replace(incident, camera_ids=frozenset(), closed=now, verified=verified)
         return Happening(now, What.CLOSED, gone, detail)
+
+    def _below(self, device: str) -> Iterator[str]:
+        """The devices directly below that are down, and theirs."""
+        for child in self.fleet.devices[device].children if device in self.fleet.devices else ():
+            if self.fleet.devices[child].state is State.OFFLINE:
+                yield child
+            else:
+                yield from self._below(child)
 
     # --- what an incident says -----------------------------------------------------------------------------
 

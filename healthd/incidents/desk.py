@@ -136,7 +136,19 @@ class Desk:
             self.fleet.device_is(device, flip.state, flip.at)
             if flip.state is State.ONLINE:
                 self._ask_again(device, "device", 0.0)  # its uptime tells power from line
+                self._ask_below(device)
         self.fleet.device_undecided(device, held.undecided)
+
+    def _ask_below(self, device: str) -> None:
+        """A device is back: see at once who came back with it."""
+        for child in self.fleet.devices[device].children:
+            address = self.fleet.devices[child].device.address
+            if address:
+                self._ask_again(address, "ping", 0.0)
+            else:
+                self._ask_below(child)
+        for reach in self._siblings.get(device, ()):
+            self._ask_again(reach, "ping", 0.0)
 
     def _look_around(self, device: str) -> None:
         """A device's first fail: its cameras and the device above tell whether it is more than that."""
