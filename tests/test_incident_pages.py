@@ -183,6 +183,15 @@ async def test_camera_page(site: Site, client: ClientSession) -> None:
     assert "No open incident concerns this camera." in page.text
 
 
+async def test_camera_page_names_all_devices_above(site: Site, client: ClientSession) -> None:
+    """From the nearest device up to the root of the tree, so that the crew knows where to look next."""
+    switch = replace(site.page.inventory.devices["sw-1"], upstream="r-1")
+    devices = {"sw-1": switch, "r-1": Device("r-1", "分局路由器", "router", "3206", address="127.0.9.9")}
+    site.page = replace(site.page, inventory=replace(site.page.inventory, devices=devices))
+    text = (await read(client, "/cameras/cam-00004?lang=zh")).text
+    assert "城东派出所 2 号交换机 交换机 127.0.1.1 端口 5 ‹ 分局路由器 路由器 127.0.9.9 " in text
+
+
 async def test_contradictions_are_told(site: Site, client: ClientSession) -> None:
     """Reach without a picture and a picture without reach are said on the camera's page."""
     mute, dead = pages.views()[5], replace(pages.views()[3], seen_since_offline=True)
