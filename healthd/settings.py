@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from healthd.config import Config
 from healthd.core import CoreRules
-from healthd.incidents.board import Policy
+from healthd.incidents.describe import Policy
 from healthd.live import Naming
 from healthd.metrics import PerCamera
 from healthd.model import REFERENCE

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from healthd.incidents.board import Board, Policy
+from healthd.incidents.board import Board
+from healthd.incidents.describe import Policy
 from healthd.incidents.fleet import Fleet, PortFacts
 from healthd.incidents.incident import Cause, CountsFor, Happening, Incident, Kind, What
 from healthd.model import Camera, Device, Inventory, Maintainer, Placement, Region, State

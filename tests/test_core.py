@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from healthd.core import Core, CoreRules, Past, Steering, placement_changes
-from healthd.incidents.board import Board, Policy
+from healthd.incidents.board import Board
+from healthd.incidents.describe import Policy
 from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet
 from healthd.model import REFERENCE, Asked, Axis, Camera, Flip, Inventory, Lifecycle, Placement, State

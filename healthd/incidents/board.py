@@ -11,40 +11,19 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from typing import TypeAlias
 
-from healthd.incidents import causes
 from healthd.incidents.causes import Finding
-from healthd.incidents.fleet import CameraFacts, Fleet, PortFacts, most_common
+from healthd.incidents.describe import Key, Policy, answerable, failing, failing_since, likely_cause, repair_limit
+from healthd.incidents.fleet import CameraFacts, Fleet
 from healthd.incidents.incident import Acknowledgement, Cause, Happening, Incident, Kind, What
 from healthd.model import Moment, State
-
-Key: TypeAlias = tuple[Kind, str]
-"""(kind, subject): what an open incident is about; there is never more than one of a key."""
 
 _SLOTS = (Kind.OFFLINE, Kind.PICTURE, Kind.ACCOUNT, Kind.CLOCK)
 _EVIDENCE = 12
 _AT_ONCE = 2000  # cameras looked at in one `update`
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the user set; times in ms. `limits`: hours -> by `due`. `grace`: how long the cameras of a device that
-    is back may take to come back themselves before they are incidents of their own."""
-
-    mass: int = 8
-    window: Moment = 120_000
-    settle: Moment = 5_000
-    patience: Moment = 120_000  # a streak above that never ends must not hide an outage for longer
-    grace: Moment = 180_000
-    flapping_flips: int = 6
-    flapping_window: Moment = 3_600_000
-    single_limit: Moment = 24 * 3_600_000
-    mass_limit: Moment = 48 * 3_600_000
-    class_limits: Mapping[str, Moment] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +100,7 @@ class Board:
             return False
         if _slot(kind) is Kind.OFFLINE:
             return facts.online is State.OFFLINE
-        return _failing(facts, kind)[0]
+        return failing(facts, kind)[0]
 
     def close(self, incident_id: str, by: str, now: Moment) -> Sequence[Happening]:
         """Close by hand what no longer fails; the caller asked the subject again before."""
@@ -201,8 +180,8 @@ class Board:
             return None
         if slot is Kind.OFFLINE:
             return self._wanted_offline(facts, held, now)
-        failing, since = _failing(facts, slot)
-        if not failing:
+        fails, since = failing(facts, slot)
+        if not fails:
             unseen = facts.online is not State.ONLINE or (slot is Kind.PICTURE and facts.picture is State.UNKNOWN)
             return held if held is not None and unseen else None
         if held is None and now - since < self.policy.settle:
@@ -283,7 +262,7 @@ class Board:
         cameras = (incident.camera_ids - step.leaving) | step.joining
         grown = cameras != incident.camera_ids
         changed = incident.with_cameras(frozenset(cameras)) if grown else incident
-        finding = self._finding(key, changed.camera_ids)
+        finding = likely_cause(self.fleet, key, changed.camera_ids)
         if finding is not None and (finding.cause, finding.evidence) != (incident.cause, incident.evidence):
             changed = replace(changed, cause=finding.cause, evidence=finding.evidence[:_EVIDENCE])
         self._open[key] = changed
@@ -336,7 +315,7 @@ class Board:
 
     def _begin(self, step: _Step) -> list[Happening]:
         key, cameras, now = step.key, step.joining, step.now
-        region, class_, unit, maintainer = self._answerable(key, cameras)
+        region, class_, unit, maintainer = answerable(self.fleet, key, cameras)
         happenings: list[Happening] = []
         merged = self._emptied(cameras, key)
         same = [old for old in merged if (old.region, old.maintainer) == (region, maintainer)]
@@ -348,7 +327,7 @@ class Board:
             incident = replace(oldest, kind=key[0], subject=key[1], class_=class_, unit=unit)
             what, detail = What.CAUSE, f"subject {oldest.subject} -> {key[1]}"
         else:
-            since = self._since(key, cameras, now)
+            since = failing_since(self.fleet, key, cameras, now)
             name = _name(key, now)
             incident = Incident(
                 name, key[0], Cause.UNKNOWN, key[1], region, class_, unit, maintainer, frozenset(), since, now
@@ -356,9 +335,9 @@ class Board:
             split = not merged and bool(cameras) and cameras <= step.moved
             what, detail = (What.SPLIT if split else What.OPENED), ""
         incident = incident.with_cameras(frozenset(cameras))
-        finding = self._finding(key, incident.camera_ids) or Finding(Cause.UNKNOWN, ())
+        finding = likely_cause(self.fleet, key, incident.camera_ids) or Finding(Cause.UNKNOWN, ())
         incident = replace(incident, cause=finding.cause, evidence=finding.evidence[:_EVIDENCE])
-        incident = replace(incident, due=incident.since + self._limit(incident))
+        incident = replace(incident, due=incident.since + repair_limit(self.fleet, self.policy, incident))
         self._open[key] = incident
         happenings.append(Happening(now, what, incident, detail))
         return [*happenings, *(self._merge(old, incident, now) for old in merged)]
@@ -407,83 +386,6 @@ class Board:
                 yield child
             else:
                 yield from self._below(child)
-
-    # --- what an incident says -----------------------------------------------------------------------------
-
-    def _finding(self, key: Key, cameras: Collection[str]) -> Finding | None:
-        kind, subject = key
-        facts = self.fleet.cameras.get(subject)
-        if kind is Kind.OFFLINE and subject in self.fleet.devices:
-            device = self.fleet.devices[subject]
-            parent = self.fleet.devices.get(device.device.upstream)
-            port = parent.ports.get(device.device.upstream_port) if parent else None
-            return causes.of_device(device, parent, port, len(cameras))
-        if subject in self.fleet.inventory.regions:
-            return causes.of_region(self.fleet.inventory.regions[subject].name, len(cameras))
-        if facts is None:
-            return None
-        if kind is Kind.OFFLINE:
-            above = self.fleet.devices.get(facts.camera.placement.upstream)
-            return causes.of_camera(facts, self._port(facts), above)
-        return causes.of_other(kind, facts)
-
-    def _port(self, facts: CameraFacts) -> PortFacts | None:
-        """The camera's port, if it was read after the camera went down."""
-        above = self.fleet.devices.get(facts.camera.placement.upstream)
-        if above is None or above.read < facts.since:
-            return None
-        return above.ports.get(facts.camera.upstream_port)
-
-    def _answerable(self, key: Key, cameras: Collection[str]) -> tuple[str, str, str, str]:
-        """(region, class, unit, maintainer): of the subject, else of most of its cameras."""
-        placements = [self.fleet.cameras[camera].camera.placement for camera in cameras]
-        device = self.fleet.devices.get(key[1])
-        class_ = min((placement.class_ for placement in placements), default="")
-        if device is not None:
-            own = device.device
-            unit = own.unit or most_common(placement.unit for placement in placements)
-            maintainer = own.maintainer or most_common(placement.maintainer for placement in placements)
-            return own.region, class_, unit, maintainer
-        facts = self.fleet.cameras.get(key[1])
-        if facts is not None:
-            place = facts.camera.placement
-            return place.region, place.class_, place.unit, place.maintainer
-        unit = most_common(placement.unit for placement in placements)
-        return key[1], class_, unit, most_common(placement.maintainer for placement in placements)
-
-    def _since(self, key: Key, cameras: Collection[str], now: Moment) -> Moment:
-        kind = key[0]
-        moments = [self._failing_since(self.fleet.cameras[camera], kind) for camera in cameras]
-        device = self.fleet.devices.get(key[1])
-        if device is not None and device.state is State.OFFLINE:
-            moments.append(device.since)
-        return min((moment for moment in moments if moment), default=now)
-
-    @staticmethod
-    def _failing_since(facts: CameraFacts, kind: Kind) -> Moment:
-        if kind is Kind.FLAPPING:
-            return facts.flips[0] if facts.flips else facts.since
-        return facts.since if kind is Kind.OFFLINE else _failing(facts, kind)[1]
-
-    def _limit(self, incident: Incident) -> Moment:
-        if incident.most_cameras >= self.policy.mass:
-            return self.policy.mass_limit
-        maintainer = self.fleet.inventory.maintainers.get(incident.maintainer)
-        if maintainer is not None and maintainer.repair_hours is not None:
-            return round(maintainer.repair_hours * 3_600_000)
-        return (self.policy.class_limits or {}).get(incident.class_, self.policy.single_limit)
-
-
-def _failing(facts: CameraFacts, slot: Kind) -> tuple[bool, Moment]:
-    """Whether a camera that does answer fails otherwise, and since when. A refused login is one thing to repair,
-    not two: what it keeps from being seen is no picture fault."""
-    bad = facts.picture in (State.FAULTY, State.NO_PICTURE)
-    refused = bool(facts.refused_since) or (bad and facts.picture_reason == "auth")
-    if slot is Kind.ACCOUNT:
-        return refused, facts.refused_since or facts.picture_since
-    if slot is Kind.CLOCK:
-        return bool(facts.offset_since), facts.offset_since
-    return bad and not refused, facts.picture_since
 
 
 def _slot(kind: Kind) -> Kind:

@@ -14,7 +14,8 @@ from collections import Counter, deque
 from heapq import heappop, heappush
 
 from healthd.core import Core, CoreRules, Past, Steering
-from healthd.incidents.board import Board, Policy
+from healthd.incidents.board import Board
+from healthd.incidents.describe import Policy
 from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet
 from healthd.incidents.incident import What
