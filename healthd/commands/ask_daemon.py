@@ -20,7 +20,7 @@ _LARGEST_ANSWER = 1_000_000  # bytes
 
 
 def post(options: WebOptions, path: str, document: Mapping[str, str]) -> Any:
-    """POST JSON to the daemon that listens by these options; returns its answer, None where that is no JSON.
+    """POST JSON to the daemon that listens by these options; returns the JSON that it answers.
 
     The token is read from HEALTHD_TOKEN. Raises Wrong with the daemon's own sentence where it refuses, and with a
     remedy where there is none.
@@ -38,7 +38,7 @@ def post(options: WebOptions, path: str, document: Mapping[str, str]) -> Any:
         raise Wrong(f"{where}: no healthd answers there: {brief(str(error) or repr(error))}", remedy) from None
     finally:
         connection.close()
-    if status != HTTPStatus.OK:
+    if status != HTTPStatus.OK or body is None:
         raise _refusal(status, body, where)
     return body
 
@@ -87,4 +87,4 @@ def _refusal(status: int, answer: Any, where: str) -> Wrong:
         return Wrong(f"{where}: a token is needed", f"set {TOKEN_VARIABLE} to one that web.tokens knows")
     if isinstance(said, str) and said:
         return Wrong(f"refused: {brief(said, 500)}")
-    return Wrong(f"{where}: answered {status}", "is that a healthd of this version?")
+    return Wrong(f"{where}: answered {status}, but not as healthd does", "is that a healthd of this version?")

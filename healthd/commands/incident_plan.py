@@ -34,7 +34,7 @@ def add_to(actions: Commands) -> None:
         "plan",
         help="what to repair first to reach the target",
         description="The shortest list of repairs that lifts a region's rate of now to its target, those that "
-        "lift it most first, with the rate after each. A repaired camera is taken to be online with a good picture.",
+        "lift it most first, and the rate after each. A repaired camera counts as online with a good picture.",
     )
     add_config(parser, argparse.SUPPRESS)
     parser.add_argument("--region", metavar="CODE", default=argparse.SUPPRESS, help="the region; required")
