@@ -114,10 +114,10 @@ class Board:
 
     def update(self, now: Moment) -> list[Happening]:
         """Bring the incidents in step with what has changed in the fleet."""
-        cameras, devices = self.fleet.take_dirty()
+        dirty, devices = self.fleet.take_dirty()
         devices |= self._unopened
         self._unopened.clear()
-        cameras = self._due(cameras | self._below_changed(devices), now)
+        cameras = self._due(dirty | self._below_changed(devices), now)
         joining, leaving = self._moves(cameras, now)
         touched = {*joining, *leaving, *self._keys_of(devices), *self._lingering}
         touched.update(key for camera in cameras for slot in _SLOTS if (key := self._at.get((camera, slot))))
