@@ -47,7 +47,11 @@ class Front:
     async def start(self) -> None:
         """Listen. Raises OSError when the address can't be had."""
         web_options = self.setup().config.web
-        rendered = MetricsPage(self.registry, lambda: per_camera(self.setup().config))
+        rendered = MetricsPage(
+            self.registry,
+            lambda: per_camera(self.setup().config),
+            lambda: self.setup().config.incidents.shown,
+        )
         deps = WebDeps(
             page=self.page,
             settings=lambda: web_settings(self.setup().config),

@@ -191,9 +191,9 @@ class Board:
 
     def _wanted_offline(self, facts: CameraFacts, held: Key | None, now: Moment) -> Key | None:
         camera = facts.camera.id
-        if self._is_flapping(facts.flips, held, now):
-            self._wait(camera, facts.flips[0] + self.policy.flapping_window + 1)
-            return (Kind.FLAPPING, camera)
+        flapping = self._flapping(facts, held, now)
+        if flapping is not None:
+            return flapping
         if facts.online is State.UNKNOWN:
             return held  # not seen: neither over nor anew
         if facts.online is State.ONLINE:
@@ -229,12 +229,22 @@ class Board:
         """What an incident is about is no longer dead, since a moment ago."""
         return now - self._released.setdefault(held, now) < self.policy.grace
 
-    def _is_flapping(self, flips: list[Moment], held: Key | None, now: Moment) -> bool:
+    def _flapping(self, facts: CameraFacts, held: Key | None, now: Moment) -> Key | None:
+        """The topmost device above the camera that flaps, else the camera if it does."""
+        camera = facts.camera.id
+        things = [(device, self.fleet.devices[device].flips) for device in reversed(facts.line)]
+        for subject, flips in (*things, (camera, facts.flips)):
+            key = (Kind.FLAPPING, subject)
+            if self._flaps(flips, key in self._open, now) and (subject != camera or facts.flips):
+                self._wait(camera, flips[0] + self.policy.flapping_window + 1)
+                return key if facts.flips or held == key else None
+        return None
+
+    def _flaps(self, flips: list[Moment], known: bool, now: Moment) -> bool:
         """Many flips within the window; once it flaps, until the window is quiet."""
         while flips and now - flips[0] > self.policy.flapping_window:
             flips.pop(0)
-        enough = 1 if held is not None and held[0] is Kind.FLAPPING else self.policy.flapping_flips
-        return len(flips) >= enough
+        return len(flips) >= (1 if known else self.policy.flapping_flips)
 
     def _keys_of(self, devices: Collection[str]) -> set[Key]:
         """Incidents that these devices have or should have, even without cameras."""
@@ -262,7 +272,7 @@ class Board:
         cameras = (incident.camera_ids - step.leaving) | step.joining
         grown = cameras != incident.camera_ids
         changed = incident.with_cameras(frozenset(cameras)) if grown else incident
-        finding = likely_cause(self.fleet, key, changed.camera_ids)
+        finding = likely_cause(self.fleet, key, changed.camera_ids, incident.cause)
         if finding is not None and (finding.cause, finding.evidence) != (incident.cause, incident.evidence):
             changed = replace(changed, cause=finding.cause, evidence=finding.evidence[:_EVIDENCE])
         self._open[key] = changed
@@ -335,7 +345,7 @@ class Board:
             split = not merged and bool(cameras) and cameras <= step.moved
             what, detail = (What.SPLIT if split else What.OPENED), ""
         incident = incident.with_cameras(frozenset(cameras))
-        finding = likely_cause(self.fleet, key, incident.camera_ids) or Finding(Cause.UNKNOWN, ())
+        finding = likely_cause(self.fleet, key, incident.camera_ids, incident.cause) or Finding(Cause.UNKNOWN, ())
         incident = replace(incident, cause=finding.cause, evidence=finding.evidence[:_EVIDENCE])
         incident = replace(incident, due=incident.since + repair_limit(self.fleet, self.policy, incident))
         self._open[key] = incident

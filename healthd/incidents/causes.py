@@ -48,7 +48,7 @@ def _by_port(port: PortFacts, device: str) -> Finding:
     if port.oper_up is None:
         return Finding(Cause.UNKNOWN, (f"{place} does not tell whether it is up",))
     if port.poe == "delivering":
-        return Finding(Cause.DEVICE, (f"{place} feeds the camera but has no link to it",))
+        return Finding(Cause.LINK, (f"{place} feeds the camera but has no link to it: the line between them",))
     if port.poe == "disabled":
         return Finding(Cause.POWER, (f"{place} is down, and its power supply is switched off",))
     if port.poe == "searching":
@@ -58,11 +58,22 @@ def _by_port(port: PortFacts, device: str) -> Finding:
     return Finding(Cause.LINK, (f"{place} is down: the cable, or the camera's own power supply",))
 
 
-def of_device(facts: DeviceFacts, parent: DeviceFacts | None, port: PortFacts | None, cameras: int) -> Finding:
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """What `of_device` looks at: the device above, its port, how many cameras are down, what was said before."""
+
+    parent: DeviceFacts | None
+    port: PortFacts | None
+    cameras: int
+    before: Cause
+
+
+def of_device(facts: DeviceFacts, outage: Outage) -> Finding:
     """A device behind which nothing answers, or that was so until just now."""
+    parent, port, cameras = outage.parent, outage.port, outage.cameras
     what = f"{facts.device.name} and the {cameras} cameras behind it do not answer"
     if facts.state is State.ONLINE and facts.returned:
-        return _returned(facts)
+        return _returned(facts, outage.before)
     if facts.device.kind == "power":
         return Finding(Cause.POWER, (f"everything that {facts.device.name} feeds went down together",))
     beside = _beside(parent)
@@ -89,9 +100,11 @@ def _name(parent: DeviceFacts | None) -> str:
     return parent.device.name if parent else "the device above"
 
 
-def _returned(facts: DeviceFacts) -> Finding:
+def _returned(facts: DeviceFacts, before: Cause) -> Finding:
     """A device is back: its uptime tells whether it had lost its power, or only its line."""
     name = facts.device.name
+    if before is Cause.DEVICE:
+        return Finding(before, (f"{name} answers again; while it did not, the port above it was up: it had hung",))
     if facts.read < facts.returned or not facts.booted:
         return Finding(Cause.UPSTREAM, (f"{name} answers again; its uptime is not known yet",))
     if facts.booted >= facts.died - REBOOT_SLACK:
@@ -112,6 +125,13 @@ def of_region(name: str, cameras: int) -> Finding:
     )
 
 
+def of_flapping(name: str, flips: int, before: Finding) -> Finding:
+    """What goes up and down again and again, with what was seen of it while it was down."""
+    return Finding(
+        before.cause, (f"{name} went down and came back {flips // 2} times within the window", *before.evidence)
+    )
+
+
 def of_other(kind: Kind, facts: CameraFacts) -> Finding:
     """What is wrong with a camera that does answer."""
     if kind is Kind.ACCOUNT:
@@ -121,8 +141,6 @@ def of_other(kind: Kind, facts: CameraFacts) -> Finding:
     if kind is Kind.CLOCK:
         offset = facts.offset_seconds or 0.0
         return Finding(Cause.CLOCK, (f"its clock is {offset:+.0f} s off",))
-    if kind is Kind.FLAPPING:
-        return Finding(Cause.UNKNOWN, (f"its state flipped {len(facts.flips)} times within the window",))
     if facts.picture is State.NO_PICTURE:
         return Finding(Cause.PICTURE, (f"it answers, but gives no picture ({facts.picture_reason})",))
     return Finding(Cause.PICTURE, (f"its picture is faulty: {', '.join(facts.faults)}",))

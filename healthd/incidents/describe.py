@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from healthd.incidents import causes
 from healthd.incidents.causes import Finding
-from healthd.incidents.fleet import CameraFacts, Fleet, PortFacts, most_common
-from healthd.incidents.incident import Incident, Kind
+from healthd.incidents.fleet import CameraFacts, DeviceFacts, Fleet, PortFacts, most_common
+from healthd.incidents.incident import Cause, Incident, Kind
 from healthd.model import Moment, State
 
 Key: TypeAlias = tuple[Kind, str]
@@ -33,15 +33,18 @@ class Policy:
     class_limits: Mapping[str, Moment] | None = None
 
 
-def likely_cause(fleet: Fleet, key: Key, cameras: Collection[str]) -> Finding | None:
-    """The likely cause of what is wrong with a subject; None where it is not known any more."""
+def likely_cause(fleet: Fleet, key: Key, cameras: Collection[str], before: Cause) -> Finding | None:
+    """The likely cause of what is wrong with a subject; None where it is not known any more. `before`: what was
+    said so far."""
     kind, subject = key
     facts = fleet.cameras.get(subject)
+    if kind is Kind.FLAPPING:
+        return _flapping(fleet, subject, cameras, before)
     if kind is Kind.OFFLINE and subject in fleet.devices:
         device = fleet.devices[subject]
         parent = fleet.devices.get(device.device.upstream)
-        port = parent.ports.get(device.device.upstream_port) if parent else None
-        return causes.of_device(device, parent, port, len(cameras))
+        port = parent.ports.get(device.device.upstream_port) if parent and parent.read >= device.since else None
+        return causes.of_device(device, causes.Outage(parent, port, len(cameras), before))
     if subject in fleet.inventory.regions:
         return causes.of_region(fleet.inventory.regions[subject].name, len(cameras))
     if facts is None:
@@ -50,6 +53,19 @@ def likely_cause(fleet: Fleet, key: Key, cameras: Collection[str]) -> Finding | 
         above = fleet.devices.get(facts.camera.placement.upstream)
         return causes.of_camera(facts, _port(fleet, facts), above)
     return causes.of_other(kind, facts)
+
+
+def _flapping(fleet: Fleet, subject: str, cameras: Collection[str], before: Cause) -> Finding | None:
+    """While it is down its cause can be seen; while it is up, what was seen last holds."""
+    thing = fleet.devices.get(subject) or fleet.cameras.get(subject)
+    if thing is None:
+        return None
+    down = thing.state is State.OFFLINE if isinstance(thing, DeviceFacts) else thing.online is State.OFFLINE
+    found = likely_cause(fleet, (Kind.OFFLINE, subject), cameras, before) if down else None
+    if found is None or found.cause in (Cause.UNKNOWN, Cause.UPSTREAM):
+        found = Finding(before, ())
+    name = thing.device.name if isinstance(thing, DeviceFacts) else thing.camera.name or subject
+    return causes.of_flapping(name, len(thing.flips), found)
 
 
 def _port(fleet: Fleet, facts: CameraFacts) -> PortFacts | None:

@@ -84,17 +84,18 @@ class Fleet:
         self.inventory = inventory
         old_cameras, old_devices = self.cameras, self.devices
         self.devices = {}
+        feeds = _feeds(inventory)
         for device in inventory.devices.values():
             facts = old_devices.get(device.id) or DeviceFacts(device, ())
-            facts.device, facts.line = device, tuple(_line(inventory, device.upstream))
+            facts.device, facts.line = device, tuple(_line(inventory, feeds, device.id))[1:]
             facts.below, facts.leaves, facts.down, facts.children = 0, 0, {}, []
             self.devices[device.id] = facts
-        for device in inventory.devices.values():
-            if device.upstream in self.devices:
-                self.devices[device.upstream].children.append(device.id)
+        for facts in self.devices.values():
+            if facts.line:
+                self.devices[facts.line[0]].children.append(facts.device.id)
         self.cameras = {}
         for camera in inventory.cameras.values():
-            line = tuple(_line(inventory, camera.placement.upstream)) or (self._subnet(camera),)
+            line = tuple(_line(inventory, feeds, camera.placement.upstream)) or (self._subnet(camera),)
             known = old_cameras.get(camera.id)
             if known is None or known.line != line or known.camera.placement != camera.placement:
                 self.dirty_cameras.add(camera.id)
@@ -277,10 +278,27 @@ class Fleet:
         return cameras, devices
 
 
-def _line(inventory: Inventory, upstream: str) -> Iterator[str]:
-    while upstream in inventory.devices:
-        yield upstream
-        upstream = inventory.devices[upstream].upstream
+def _feeds(inventory: Inventory) -> Mapping[str, str]:
+    """device -> the power feed that its cameras name in the column `power`: it feeds the cabinet of both."""
+    named: dict[str, list[str]] = defaultdict(list)
+    for camera in inventory.cameras.values():
+        feed = camera.tags.get("power", "")
+        if feed in inventory.devices and camera.placement.upstream in inventory.devices:
+            named[camera.placement.upstream].append(feed)
+    return {device: most_common(feeds) for device, feeds in named.items()}
+
+
+def _line(inventory: Inventory, feeds: Mapping[str, str], device: str) -> Iterator[str]:
+    """From a device up to the root, each with its power feed behind it."""
+    seen: set[str] = set()
+    while device in inventory.devices and device not in seen:
+        seen.add(device)
+        yield device
+        feed = feeds.get(device, "")
+        if feed and feed not in seen and feed != inventory.devices[device].upstream:
+            seen.add(feed)
+            yield feed
+        device = inventory.devices[device].upstream
 
 
 def most_common(values: Iterable[str]) -> str:
