@@ -12,9 +12,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+if TYPE_CHECKING:  # a daemon without the frame check loads no picture code
+    from probes.picture.context import Context
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "y": 365 * 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|y)")
@@ -109,6 +112,7 @@ class Target:
     resolution: tuple[int, int] | None = None  # (width, height) that the inventory promises
     credential: Credential | None = None
     memory: Memory = Memory()
+    picture: Context | None = None  # what its frame is judged with; `expect` is the frame probe's to fill in
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from probes.base import CheckOptions, Duration, Outcome, ProbeKind, Reason, Resources, Result, Target
 from probes.http import HttpClient, Reply, Request, normalised, place, shown
 from probes.login import Login
-from probes.picture.verdict import Verdict
 
-Judge = Callable[[bytes, tuple[int, int] | None], Verdict]
+if TYPE_CHECKING:  # decoders are loaded when the first frame probe is built
+    from probes.picture.context import Context
 
 _GONE = frozenset({404, 410})
 
@@ -35,10 +34,12 @@ class FrameProbe:
     of a JPEG, PNG or WebP `protocol`, whatever its content type says.
     `values` of an ok: `bytes`, `width`, `height` (None where the header is unreadable), `faults` (tuple of str),
     `findings` ([{"fault", "value", "threshold"}]), `not_checked` ([{"fault", "why"}]).
-    The picture is judged in memory and dropped.
+    `learnt` of an ok has `signature` (bytes) and `candidate` (a Fingerprint or None) for whoever keeps
+    `Target.picture`. The picture is judged in memory and dropped.
     """
 
     def __init__(self, options: FrameOptions, resources: Resources) -> None:
+        from probes.picture.context import Context
         from probes.picture.decode import kind_of
         from probes.picture.judge import judge
 
@@ -46,7 +47,8 @@ class FrameProbe:
         self._executor = resources.executor
         self._http = HttpClient(options.max_bytes)
         self._kind_of = kind_of
-        self._judge: Judge = judge
+        self._judge = judge
+        self._unknown = Context()
 
     async def ask(self, target: Target) -> Result:
         url = _url(target)
@@ -57,8 +59,8 @@ class FrameProbe:
         if isinstance(reply, Result):
             result = reply
         else:
-            result = self._refusal(reply, login) or await self._judged(reply.body, _expected(target))
-        learnt = login.learnt(result.outcome is Outcome.OK)
+            result = self._refusal(reply, login) or await self._judged(reply.body, self._context(target))
+        learnt = {**result.learnt, **login.learnt(result.outcome is Outcome.OK)}
         if isinstance(reply, Reply) and reply.status in _GONE and not target.snapshot_url:
             learnt["snapshot_uri"] = None  # ONVIF is to look it up again
         came = result.detail or f"{result.values.get('bytes')} bytes, {_summary(result)}"
@@ -73,10 +75,14 @@ class FrameProbe:
             return Result.fail(Reason.PROTOCOL, "not a picture" if reply.body else "an empty answer")
         return None
 
-    async def _judged(self, body: bytes, expect: tuple[int, int] | None) -> Result:
+    def _context(self, target: Target) -> Context:
+        return dataclasses.replace(target.picture or self._unknown, expect=_expected(target))
+
+    async def _judged(self, body: bytes, context: Context) -> Result:
         loop = asyncio.get_running_loop()
-        verdict = await loop.run_in_executor(self._executor, self._judge, body, expect)
-        return Result.ok(
+        judged = await loop.run_in_executor(self._executor, self._judge, body, context)
+        verdict = judged.verdict
+        result = Result.ok(
             bytes=len(body),
             width=verdict.width,
             height=verdict.height,
@@ -87,6 +93,7 @@ class FrameProbe:
             ],
             not_checked=[{"fault": str(one.fault), "why": one.why} for one in verdict.not_checked],
         )
+        return dataclasses.replace(result, learnt={"signature": judged.signature, "candidate": judged.candidate})
 
     async def close(self) -> None:
         await self._http.close()

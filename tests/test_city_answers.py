@@ -18,6 +18,7 @@ from healthd.city.faults import FOREVER, Fault, Kind
 from healthd.city.onvif import Channel, OnvifDevice, SeenNonces, answer
 from healthd.city.options import Pictures, Reach
 from healthd.setup import read_setup
+from probes.picture.context import Context
 from probes.picture.judge import judge
 from tests.city_kit import (
     ask_onvif,
@@ -64,7 +65,7 @@ async def test_a_snapshot_needs_the_right_login(tmp_path: Path, reach: Reach) ->
         password = secret(tmp_path, "camera")
         for size, expected in (("main", camera.resolution), ("sub", (640, 360))):
             status, body = await fetch(snapshot(camera, size), password)
-            verdict = judge(body, expected)
+            verdict = judge(body, Context(expect=expected)).verdict
             assert (status, verdict.faults, (verdict.width, verdict.height)) == (200, (), expected)
         assert (await fetch(snapshot(camera), "wrong"))[0] == 401
         assert (await fetch(snapshot(camera), password, "root"))[0] == 401
@@ -134,12 +135,12 @@ async def test_picture_faults_come_and_go(tmp_path: Path, kind: Kind, status: in
         seen, body = await fetch(snapshot(camera), password)
         assert seen == status
         if status == 200:
-            assert judge(body, None).faults
+            assert judge(body, Context()).verdict.faults
         if kind is Kind.LOGIN_CHANGED:
             assert "not Authorized" in (await ask_onvif(camera, password))["refused"]
         await until(lambda: len(truth(tmp_path)) == 122)
         seen, body = await fetch(snapshot(camera), password)
-        assert (seen, judge(body, None).faults) == (200, ())
+        assert (seen, judge(body, Context()).verdict.faults) == (200, ())
     begin, end = truth(tmp_path)[120:]
     assert (begin["camera"], begin["axis"], begin["good"], begin["cause"]) == (camera.id, "picture", False, kind)
     assert (end["camera"], end["axis"], end["good"], end["cause"]) == (camera.id, "picture", True, "")

@@ -31,6 +31,7 @@ from healthd.city.plan import CORE
 from healthd.city.shapes import port_name
 from healthd.city.truth import FaultFile, Ledger, TruthFile
 from healthd.model import Axis, State
+from probes.picture.context import Context
 from probes.picture.judge import judge
 from tests.city_kit import paper_city as city
 
@@ -219,7 +220,8 @@ def test_a_dead_device_starts_anew() -> None:
 def test_pictures_show_what_they_are_meant_to(at: float, quirk: Kind | None, faults: tuple[str, ...]) -> None:
     """healthd's own judge finds in every picture the fault that was drawn, by day and by night, and no other."""
     for camera in ("a", "b", "c", "d", "e", "f"):  # corrupt comes in three ways
-        assert judge(draw(View(camera, at, at, 640, 360, quirk)), (640, 360)).faults == faults
+        picture = draw(View(camera, at, at, 640, 360, quirk))
+        assert judge(picture, Context(expect=(640, 360))).verdict.faults == faults
 
 
 def test_live_pictures_move() -> None:

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parent.parent
 # Lowest first. A module imports from the floors below its own, never from its own; a package stands for all of its
 # modules, which may import each other. A new module is put on the lowest floor that is above all it imports.
 FLOORS = (
-    "probes.base probes.ber probes.icmp_socket probes.mib probes.picture probes.port_names probes.soap",
+    "probes.picture",
+    "probes.base probes.ber probes.icmp_socket probes.mib probes.port_names probes.soap",
     "probes.icmp probes.login probes.snmp_session",
     "probes.http probes.snmp_exchange",
     "probes.snmp_rows",

@@ -8,40 +8,87 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from probes.picture.detail import Detail, Grey, measure_detail
+
 BLOCK = 16  # pixels of the reduced frame
 SATURATED = 245  # luma
 _FLAT = 3  # levels within a block, per channel: a drawn card has none, a sensor's noise passes it
 _SAME = 2  # levels between blocks of one colour, per channel
+_MID_GREY, _FILL_NEAR = 128, 4  # what decoders put where nothing came, and how exactly
+_FILL_GREEN = ((0, 100, 0), (12, 165, 12))  # BGR, from and to: chroma of zero
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Of the middle three quarters of the rows: captions and clocks stand above and below.
+    """Of the middle three quarters of the rows, but for `filled_ratio`: captions and clocks stand above and below.
 
     `luma_p99`: 99 % of the pixels are no lighter (0-255). `saturated_ratio`: share of pixels of luma 245 or
     more. `uniform_ratio`: share of blocks that are flat and all of one colour; `uniform_luma`: its luma.
+    `filled_ratio`: share of rows, from the lowest up, that a decoder filled. `chroma_p5`, `chroma_p95`,
+    `chroma_p99`: distance from grey (0-181) that 5, 95, 99 % of the small frame's pixels do not pass. `channels`:
+    mean level of blue, green and red, in sixteenths.
     """
 
+    luma_p10: int
     luma_p99: int
     saturated_ratio: float
     uniform_ratio: float
     uniform_luma: int
+    filled_ratio: float
+    chroma_p5: float
+    chroma_p95: float
+    chroma_p99: float
+    channels: tuple[int, int, int]
+    detail: Detail
 
 
-def measure(pixels: NDArray[np.uint8]) -> Measures:
-    """`pixels`: (rows, columns, 3) BGR, at least 1 x 1."""
+def grey_of(pixels: NDArray[np.uint8]) -> Grey:
+    """Luma of BGR."""
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
+
+
+def measure(pixels: NDArray[np.uint8], grey: Grey) -> Measures:
+    """`pixels`: (rows, columns, 3) BGR, at least 1 x 1; `grey`: its luma."""
     rows = pixels.shape[0]
-    middle = np.ascontiguousarray(pixels[rows // 8 : rows - rows // 8])
-    grey = cv2.cvtColor(middle, cv2.COLOR_BGR2GRAY)
-    below = np.bincount(grey.ravel(), minlength=256).cumsum()
+    middle = pixels[rows // 8 : rows - rows // 8]
+    luma = np.ascontiguousarray(grey[rows // 8 : rows - rows // 8])
+    below = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel().cumsum()
     total = int(below[-1])
-    ratio, luma = _uniform(middle)
+    ratio, uniform_luma = _uniform(middle)
+    chroma, channels = _colours(middle)
     return Measures(
+        luma_p10=int(np.searchsorted(below, -(-total * 10 // 100))),
         luma_p99=int(np.searchsorted(below, -(-total * 99 // 100))),
         saturated_ratio=(total - int(below[SATURATED - 1])) / total,
         uniform_ratio=ratio,
-        uniform_luma=luma,
+        uniform_luma=uniform_luma,
+        filled_ratio=_filled(pixels),
+        chroma_p5=chroma[0],
+        chroma_p95=chroma[1],
+        chroma_p99=chroma[2],
+        channels=channels,
+        detail=measure_detail(luma),
     )
+
+
+def _colours(pixels: NDArray[np.uint8]) -> tuple[tuple[float, float, float], tuple[int, int, int]]:
+    """Distances from grey of a small frame's pixels, and its mean levels."""
+    size = max(1, pixels.shape[1] // 4), max(1, pixels.shape[0] // 4)
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    chroma = cv2.cvtColor(small, cv2.COLOR_BGR2YCrCb)[..., 1:].astype(np.int32) - 128
+    squares = np.sort((chroma * chroma).sum(axis=-1).ravel())
+    low, high, top = (float(squares[(len(squares) - 1) * share // 100]) ** 0.5 for share in (5, 95, 99))
+    blue, green, red = (int(16 * total) // small[..., 0].size for total in small.sum(axis=(0, 1), dtype=np.int64))
+    return (low, high, top), (blue, green, red)
+
+
+def _filled(pixels: NDArray[np.uint8]) -> float:
+    lowest = cv2.reduce(pixels, 1, cv2.REDUCE_MIN).reshape(-1, 3).astype(np.int16)
+    highest = cv2.reduce(pixels, 1, cv2.REDUCE_MAX).reshape(-1, 3).astype(np.int16)
+    grey = ((lowest >= _MID_GREY - _FILL_NEAR) & (highest <= _MID_GREY + _FILL_NEAR)).all(axis=1)
+    green = ((lowest >= _FILL_GREEN[0]) & (highest <= _FILL_GREEN[1])).all(axis=1)
+    good = np.flatnonzero(~(grey | green))
+    return (len(lowest) - 1 - int(good[-1])) / len(lowest) if len(good) else 1.0
 
 
 def _uniform(pixels: NDArray[np.uint8]) -> tuple[float, int]:

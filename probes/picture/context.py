@@ -1,0 +1,56 @@
+"""What a frame is judged with, and what comes out of it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from probes.picture.fingerprint import Fingerprint
+from probes.picture.verdict import Fault, Verdict
+
+
+class Light(enum.StrEnum):
+    """When the frame was taken; `auto`: told from the picture (grey is night), and then grey is no fault."""
+
+    DAY = "day"
+    NIGHT = "night"
+    AUTO = "auto"
+
+
+OFF = None
+"""In place of a threshold: this fault is not judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that is known beside the picture's bytes.
+
+    `expect`: the (width, height) that the picture must have at least, either way up; None where none was promised
+    for this very picture, a small profile's snapshot among them. `thresholds`: own ones, in the rule's unit, or
+    OFF; a fault that is not in it has its default. `previous`: the signature of the camera's frame before this
+    one. `day`, `night`: the camera's references. `ptz`: the camera turns by itself, so its view is never `moved`.
+    """
+
+    expect: tuple[int, int] | None = None
+    light: Light = Light.AUTO
+    thresholds: Mapping[Fault, float | None] = field(default_factory=dict)
+    previous: bytes | None = None
+    day: Fingerprint | None = None
+    night: Fingerprint | None = None
+    ptz: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdict, and what later frames need of this one.
+
+    `signature`: for `Context.previous` of the next frame; None where nothing could be decoded. `candidate`: for
+    `learn`, with its `lit` saying of which reference; None unless the frame is good to learn from: no fault found,
+    nothing veiled by fog. `light`: what AUTO was taken for.
+    """
+
+    verdict: Verdict
+    light: Light
+    signature: bytes | None = None
+    candidate: Fingerprint | None = None

@@ -1,0 +1,252 @@
+"""What a camera usually sees, in under 3 kB: to tell a moved view, a covered lens and a change of its picture.
+
+Where edges are (a 48 x 27 grid, along and across), how much contrast and light a coarse 12 x 9 grid has, and a few
+numbers of the whole frame. A face or a number plate is smaller than one cell: no viewable picture can be made of
+it.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import isqrt
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+COLUMNS, ROWS = 48, 27
+TILES = 12, 9  # columns, rows: 4 x 3 cells each
+FEWEST_TILES = 14  # with structure in the reference, for an opinion on its loss or its place
+AGREED = 3  # frames that must agree before a reference is used
+_SLOW = 16  # a settled reference takes over a sixteenth of what it sees
+_AGREEMENT = 0.45  # correlation at the same place
+_HEAD = struct.Struct("<BBHhHHHHH")
+_VERSION = 1
+_NO_SHARPNESS = -1
+
+
+class Lit(enum.IntEnum):
+    """Which of a camera's two references a fingerprint belongs to."""
+
+    DAY = 0
+    NIGHT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Of one frame, or of many (`frames`). `edges`: (2, 27, 48), 0-255, four times the root of the mean step in
+    sixteenths of a level; `contrast`, `light`: (9, 12), levels. `sharpness`: see `Detail`. `channels`: mean blue,
+    green, red in sixteenths of a level. `colour`: the distance from grey that 95 % do not pass, in hundredths."""
+
+    lit: Lit
+    frames: int
+    sharpness: int | None
+    channels: tuple[int, int, int]
+    colour: int
+    edges: NDArray[np.uint8]
+    contrast: NDArray[np.uint8]
+    light: NDArray[np.uint8]
+
+    @property
+    def settled(self) -> bool:
+        return self.frames >= AGREED
+
+    def to_bytes(self) -> bytes:
+        """2,824 bytes."""
+        sharpness = _NO_SHARPNESS if self.sharpness is None else min(self.sharpness, 32767)
+        head = _HEAD.pack(
+            _VERSION, self.lit, min(self.frames, 65535), sharpness, *self.channels, min(self.colour, 65535), 0
+        )
+        return head + self.edges.tobytes() + self.contrast.tobytes() + self.light.tobytes()
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> Fingerprint:
+        """Raises ValueError for anything but what `to_bytes` wrote."""
+        tiles, cells = TILES[0] * TILES[1], ROWS * COLUMNS
+        if len(stored) != _HEAD.size + 2 * cells + 2 * tiles or stored[0] != _VERSION:
+            raise ValueError("not a fingerprint that this version knows")
+        _, lit, frames, sharpness, blue, green, red, colour, _ = _HEAD.unpack_from(stored)
+        levels = np.frombuffer(stored, np.uint8, offset=_HEAD.size)
+        return cls(
+            Lit(lit),
+            frames,
+            None if sharpness == _NO_SHARPNESS else sharpness,
+            (blue, green, red),
+            colour,
+            levels[: 2 * cells].reshape(2, ROWS, COLUMNS),
+            levels[2 * cells : 2 * cells + tiles].reshape(TILES[1], TILES[0]),
+            levels[2 * cells + tiles :].reshape(TILES[1], TILES[0]),
+        )
+
+
+def fingerprint(
+    grey: NDArray[np.uint8], lit: Lit, sharpness: int | None, channels: tuple[int, int, int], colour: float
+) -> Fingerprint:
+    """Of one frame's luma (rows, columns), at least 3 x 3."""
+    steps = (cv2.absdiff(grey[:, 2:], grey[:, :-2]), cv2.absdiff(grey[2:], grey[:-2]))
+    means = [
+        cv2.resize(one.astype(np.uint16) * np.uint16(16), (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
+        for one in steps
+    ]
+    small = cv2.resize(grey, (TILES[0] * 8, TILES[1] * 6), interpolation=cv2.INTER_AREA)
+    tiles = small.reshape(TILES[1], 6, TILES[0], 8)
+    lowest, highest = tiles.min(axis=(1, 3)), tiles.max(axis=(1, 3))
+    return Fingerprint(
+        lit,
+        1,
+        sharpness,
+        channels,
+        round(colour * 100),
+        _roots()[np.stack(means)],
+        highest - lowest,
+        (tiles.sum(axis=(1, 3), dtype=np.uint32) // 48).astype(np.uint8),
+    )
+
+
+@lru_cache(maxsize=1)
+def _roots() -> NDArray[np.uint8]:
+    """Four times the root of every mean step: roots, so that one hard edge does not outweigh all others."""
+    return np.array([min(255, isqrt(16 * step)) for step in range(255 * 16 + 1)], np.uint8)
+
+
+def learn(reference: Fingerprint | None, candidate: Fingerprint) -> Fingerprint:
+    """The reference after another good frame: the mean of the first that agree, then refreshed slowly.
+
+    Give it only candidates of frames without a fault. While the first frames disagree it begins anew."""
+    if reference is None or reference.lit is not candidate.lit:
+        return replace(candidate, frames=1)
+    if not reference.settled:
+        fits = _fits(candidate.edges, reference.edges)
+        if fits is not None and fits[0] < _AGREEMENT:  # a wall or the open sky has nothing that could disagree
+            return replace(candidate, frames=1)
+    weight = min(reference.frames + 1, _SLOW)
+
+    def nearer(old: NDArray[np.uint8], new: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        step = np.round((new.astype(np.int32) - old) / weight).astype(np.int32)
+        return (old + step).astype(np.uint8)
+
+    def number(old: int, new: int) -> int:
+        return old + round((new - old) / weight)
+
+    one, other = reference.sharpness, candidate.sharpness
+    blue, green, red = (number(a, b) for a, b in zip(reference.channels, candidate.channels, strict=True))
+    return Fingerprint(
+        reference.lit,
+        min(reference.frames + 1, 65535),
+        number(one, other) if one is not None and other is not None else (other if one is None else one),
+        (blue, green, red),
+        number(reference.colour, candidate.colour),
+        nearer(reference.edges, candidate.edges),
+        nearer(reference.contrast, candidate.contrast),
+        nearer(reference.light, candidate.light),
+    )
+
+
+def trusted(one: Fingerprint) -> Fingerprint:
+    """A single frame that a person vouches for, as a settled reference."""
+    return replace(one, frames=AGREED)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A frame's fingerprint held against its reference.
+
+    `fits`: the middle has structure to be looked for; without it the next two are 0. `here`, `elsewhere`: how
+    well the middle's edges fit (correlation, -1 to 1) at their place (give or take a cell) and at the best other
+    place. `lost_ratio`: of the tiles in which the reference has structure, the share in the largest connected
+    part that lost it. `kept`: how much structure the best-kept tiles have left (1: all of it). `structure`: tiles
+    in which the reference has any; `present_ratio`: the share of them in which the frame has some, of whatever
+    shape. `contrast_ratio`: what is left of the contrast where most of it is left; `evenness`: what is left where
+    little is left, as a share of that. Values come in hundredths, so that no machine rounds a verdict another way.
+    """
+
+    fits: bool
+    here: float
+    elsewhere: float
+    lost_ratio: float
+    kept: float
+    structure: int
+    present_ratio: float
+    contrast_ratio: float | None
+    evenness: float
+
+
+_ACROSS, _DOWN = COLUMNS // 4, ROWS // 4 + 1  # cells that a view may move and still be found: a quarter
+_SPREAD = 6.0  # of local edges (0-255), for an opinion on their place
+_LOCAL = 5  # cells: structure is what differs from the mean of so many around
+_STRUCTURE = 1000  # sum of squared differences in a tile of the reference (24 values of 0-255)
+_LOST = 0.25  # a tile that keeps less of its structure, compared with the best-kept ones, has lost it
+_WHITE = 195  # luma: snow on the ground, low sun and fog take structure away, too; a cover is seldom as light
+_DRAWN = 1  # level of contrast within a tile: a privacy mask is drawn, a cover has noise and shades
+_CONTRAST = 30  # levels that a tile of the reference must have for its loss to count
+
+
+def compare(frame: Fingerprint, reference: Fingerprint) -> Comparison:
+    """Pure; about half a millisecond."""
+    fits = _fits(frame.edges, reference.edges)
+    here, elsewhere = fits or (0.0, 0.0)
+    lost, kept, structure, present = _losses(frame, reference)
+    contrast, evenness = _contrast_left(frame, reference)
+    return Comparison(fits is not None, here, elsewhere, lost, kept, structure, present, contrast, evenness)
+
+
+def _fits(edges: NDArray[np.uint8], reference: NDArray[np.uint8]) -> tuple[float, float] | None:
+    total = np.zeros((2 * _DOWN + 1, 2 * _ACROSS + 1), np.float32)
+    for one, other in zip(edges, reference, strict=True):
+        mine, theirs = (_local(side.astype(np.float32)) for side in (one, other))
+        middle = np.ascontiguousarray(mine[_DOWN:-_DOWN, _ACROSS:-_ACROSS])
+        # What noise and a JPEG make of a wall fits nowhere and everywhere.
+        if middle.std() < _SPREAD or theirs.std() < _SPREAD:
+            return None
+        total += cv2.matchTemplate(theirs, middle, cv2.TM_CCOEFF_NORMED)
+    fits = np.round(total * 50).astype(np.int32)  # hundredths, mean of both directions
+    near = slice(_DOWN - 1, _DOWN + 2), slice(_ACROSS - 1, _ACROSS + 2)
+    here = int(fits[near].max())
+    fits[near] = -100
+    return here / 100, int(fits.max()) / 100
+
+
+def _local(edges: NDArray[np.float32]) -> NDArray[np.float32]:
+    return edges - cv2.blur(edges, (_LOCAL, _LOCAL))
+
+
+def _tiles(edges: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """(9, 12, 24): each tile's cells of both directions, less their mean, in 24ths."""
+    cells = edges.reshape(2, TILES[1], 3, TILES[0], 4).transpose(1, 3, 0, 2, 4).astype(np.int32)
+    both = cells.reshape(TILES[1], TILES[0], 2, 12)
+    above: NDArray[np.int32] = both * 12 - both.sum(axis=-1, keepdims=True)
+    return above.reshape(TILES[1], TILES[0], 24)
+
+
+def _losses(frame: Fingerprint, reference: Fingerprint) -> tuple[float, float, int, float]:
+    mine, theirs = _tiles(frame.edges), _tiles(reference.edges)
+    power = (theirs * theirs).sum(axis=-1)
+    counted = (power > _STRUCTURE * 144) & (frame.contrast > _DRAWN)
+    counted[0] = counted[-1] = False  # captions
+    structure = int(np.count_nonzero(counted))
+    if not structure:
+        return 0.0, 0.0, 0, 0.0
+    left = 100 * (mine * theirs).sum(axis=-1) // np.maximum(power, 1)
+    kept = int(np.sort(left[counted])[structure * 95 // 100])
+    gone = counted & (left < _LOST * min(max(kept, 40), 100)) & (frame.light < _WHITE)
+    # What has no structure to lose connects what has lost it.
+    bridges = gone | ~counted
+    bridges[0] = bridges[-1] = False
+    parts, labels = cv2.connectedComponents(bridges.astype(np.uint8), connectivity=4)
+    largest = max((int(np.count_nonzero(gone & (labels == part))) for part in range(1, parts)), default=0)
+    present = counted & ((mine * mine).sum(axis=-1) * 4 > power)
+    return largest / structure, kept / 100, structure, int(np.count_nonzero(present)) / structure
+
+
+def _contrast_left(frame: Fingerprint, reference: Fingerprint) -> tuple[float | None, float]:
+    had = reference.contrast.astype(np.int32)
+    counted = had >= _CONTRAST
+    counted[0] = counted[-1] = False
+    if np.count_nonzero(counted) < 6:
+        return None, 0.0
+    left = np.sort(100 * frame.contrast[counted].astype(np.int32) // had[counted])
+    most, little = int(left[len(left) * 9 // 10]), int(left[len(left) * 2 // 10])
+    return most / 100, little / max(most, 1)

@@ -1,0 +1,306 @@
+"""One explainable rule a fault: a value, a threshold, and the condition under which it can be judged at all.
+
+A rule answers with what it measured and its own threshold for this situation, or with a sentence why it cannot
+judge. It never sees pixels, only measures, so that it can be tested with literals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeAlias
+
+from probes.picture.context import Context, Light
+from probes.picture.fingerprint import FEWEST_TILES, Comparison, Fingerprint
+from probes.picture.measure import Measures
+from probes.picture.still import identical_ratio
+from probes.picture.verdict import Fault
+
+CARD_RATIO = 0.65  # of the blocks in one colour: a card with a logo and a line of text still has that
+BLACK_RATIO = 0.97  # a night scene has large even black parts, but something in it is lit or grey
+BLACK_LUMA = 24
+BLACK_DRAWN_RATIO = 0.90  # where the rest is text: drawn edges are sharper than any lens can show
+DRAWN_SHARPNESS = 150
+WHITE_LUMA = 235  # an even white frame is a blinded sensor (`bright`), not a lost signal
+DARK_LUMA = 32
+BRIGHT_RATIO = 0.42
+CONTRAST_LEVELS = 17
+CONTRAST_SOME_LEVELS = 5  # less than that is a wall, or nothing: no film tells itself
+CONTRAST_RATIO = 0.21
+CONTRAST_EVEN_RATIO = 0.30  # where near and far have lost alike, as fog never takes it
+EVEN = 0.60
+CONTRAST_NONE_RATIO = 0.12  # so little is left by a film; something before the lens has shades of its own
+SHARPNESS = 20
+SHARPNESS_RATIO = 0.55
+GRAIN_LEVELS = 18.0
+GRAIN_REDUCTION = (
+    2.67  # decoded smaller by this factor or more, a frame shows that much; less reduced, it shows more
+)
+GRAIN_LOSS = 115  # hundredths
+STRIPE_LEVELS = 3.5
+CAST_CHROMA = 28.0
+CAST_RATIO = 1.42  # a channel gained or lost so much against another
+GREY_CHROMA = 3.0
+COLOURFUL_CHROMA = 8.0  # of a reference whose colour could be missed
+OCCLUDED_RATIO = 0.25
+MOVED_GAIN = 0.14
+MOVED_FIT = 0.28  # a view that fits nowhere else has not been seen to move
+MOVED_FIT_BARE = 0.45  # the same where half of the view has no structure at all: it may be covered
+PRESENT_RATIO = 0.5
+FROZEN_RATIO = 0.98
+FROZEN_NIGHT_RATIO = 1.0
+VEIL_LEVELS = 30  # contrast below which fog may be all that is seen
+VEIL_RATIO = 0.35  # of the reference's contrast, the same
+DIM_LUMA = 40
+_OFFSET = 12 * 16  # channels' sixteenths: what a dark frame's noise adds to all channels
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a rule may look at. `light` is never AUTO; `certain`: it was told, not taken from the picture.
+    `contrast`: levels between dark and light in the tile that a tenth of the tiles pass. `reduction`: how much
+    smaller than the original the frame was decoded. `reference`: the settled one for this light, with the frame's
+    `comparison` against it."""
+
+    measures: Measures
+    context: Context
+    light: Light
+    certain: bool
+    contrast: int
+    reduction: float
+    reference: Fingerprint | None = None
+    comparison: Comparison | None = None
+    why_no_reference: str = "there is no reference of the camera's view"
+    signature: bytes = b""
+
+    @property
+    def veiled(self) -> bool:
+        """Fog, snowfall or a film may hide what is there."""
+        left = self.comparison.contrast_ratio if self.comparison else None
+        return self.contrast < VEIL_LEVELS or (left is not None and left < VEIL_RATIO)
+
+    @property
+    def filmed(self) -> bool:
+        """No contrast is left to tell anything else by."""
+        left = self.comparison.contrast_ratio if self.comparison else None
+        return left is not None and left < CONTRAST_NONE_RATIO
+
+    @property
+    def blinded(self) -> bool:
+        """Nothing but a card, darkness or glare is to be seen: what else is wrong cannot be told."""
+        return any(one(self).found for one in (_no_signal, _dark, _bright))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A value and the threshold that it is held against. `below`: the fault is to be below it, else above or at
+    it."""
+
+    value: float
+    threshold: float
+    below: bool = False
+
+    @property
+    def found(self) -> bool:
+        return self.value < self.threshold if self.below else self.value >= self.threshold
+
+
+Rule: TypeAlias = Callable[[Facts], Measured | str]
+
+_BLINDED = "too little is to be seen in the frame"
+_VEILED = "fog or a film may hide what is there"
+
+
+def _no_signal(facts: Facts) -> Measured:
+    measures = facts.measures
+    threshold = CARD_RATIO
+    if measures.uniform_luma < BLACK_LUMA:
+        drawn_on = (measures.detail.sharpness or 0) >= DRAWN_SHARPNESS
+        threshold = BLACK_DRAWN_RATIO if drawn_on else BLACK_RATIO
+    drawn = measures.uniform_ratio if measures.uniform_luma < WHITE_LUMA else 0.0
+    return Measured(drawn, threshold)
+
+
+def no_signal(facts: Facts) -> Measured | str:
+    """One colour without a sensor's noise fills the frame: black, blue or a vendor's card.
+
+    Value: share of blocks in that colour."""
+    return _no_signal(facts)
+
+
+def _dark(facts: Facts) -> Measured:
+    return Measured(facts.measures.luma_p99, DARK_LUMA, below=True)
+
+
+def dark(facts: Facts) -> Measured | str:
+    """There is a signal, but next to nothing in it is lit. Value: luma that 99 % of the pixels do not pass."""
+    return "there is no signal" if _no_signal(facts).found else _dark(facts)
+
+
+def _bright(facts: Facts) -> Measured:
+    return Measured(facts.measures.saturated_ratio, BRIGHT_RATIO)
+
+
+def bright(facts: Facts) -> Measured | str:
+    """Most of the frame is burnt out. Value: share of saturated pixels."""
+    return _bright(facts)
+
+
+def low_contrast(facts: Facts) -> Measured | str:
+    """A film over the whole window: near and far have lost alike, where fog leaves what is near.
+
+    Value: share of the reference's contrast that is left where most is left; without a reference, the levels
+    between dark and light within the tile that only a tenth of the tiles pass."""
+    if facts.blinded:
+        return _BLINDED
+    if facts.comparison is None:
+        even = facts.contrast < CONTRAST_SOME_LEVELS
+        return "all is even" if even else Measured(facts.contrast, CONTRAST_LEVELS, below=True)
+    if facts.comparison.lost_ratio >= OCCLUDED_RATIO and not facts.filmed:
+        return "the lens may be covered"
+    left, evenness = facts.comparison.contrast_ratio, facts.comparison.evenness
+    if left is None:
+        return "the view never has much contrast"
+    return Measured(left, CONTRAST_EVEN_RATIO if evenness >= EVEN else CONTRAST_RATIO, below=True)
+
+
+def blur(facts: Facts) -> Measured | str:
+    """Not even the sharpest edges are sharp. Value: share of the reference's sharpness; without,
+    `Detail.sharpness`."""
+    if facts.blinded:
+        return _BLINDED
+    if facts.veiled:
+        return _VEILED
+    sharpness = facts.measures.detail.sharpness
+    if sharpness is None:
+        return "too few edges to tell how sharp they are"
+    if facts.reference is not None and facts.reference.sharpness:
+        return Measured(sharpness / facts.reference.sharpness, SHARPNESS_RATIO, below=True)
+    return Measured(sharpness, SHARPNESS, below=True)
+
+
+def noise(facts: Facts) -> Measured | str:
+    """Grain where the frame is calmest. Value: its height in levels; what does not fade at half size is
+    texture."""
+    detail = facts.measures.detail
+    if facts.blinded or detail.grain is None:
+        return _BLINDED
+    threshold = GRAIN_LEVELS * max(1.0, GRAIN_REDUCTION / facts.reduction)
+    if detail.grain >= threshold and detail.grain_loss < GRAIN_LOSS:
+        return "the whole frame is textured"
+    return Measured(detail.grain, threshold)
+
+
+def stripes(facts: Facts) -> Measured | str:
+    """Lines run from edge to edge. Value: their mean height in levels over all rows or columns."""
+    return _BLINDED if facts.blinded else Measured(facts.measures.detail.stripes, STRIPE_LEVELS)
+
+
+def colour_cast(facts: Facts) -> Measured | str:
+    """The balance of the channels is off. Value: by what factor one gained on another against the reference, a
+    turn towards grey (fog, snow) counted half; without a reference, the distance from grey that 95 % of the frame
+    pass."""
+    if facts.light is Light.NIGHT:
+        return "at night lamps colour everything"
+    if facts.blinded:
+        return _BLINDED
+    if facts.reference is None:
+        return Measured(facts.measures.chroma_p5, CAST_CHROMA)
+    return Measured(_channel_shift(facts.measures.channels, facts.reference.channels), CAST_RATIO)
+
+
+def _channel_shift(mine: tuple[int, int, int], theirs: tuple[int, int, int]) -> float:
+    """The largest factor by which one channel changed against another."""
+    balances = [(now + _OFFSET) / (then + _OFFSET) for now, then in zip(mine, theirs, strict=True)]
+    factor = max(balances) / min(balances)
+    spreads = [(max(levels) + _OFFSET) / (min(levels) + _OFFSET) for levels in (mine, theirs)]
+    return factor if spreads[0] > spreads[1] else factor**0.5
+
+
+def greyscale(facts: Facts) -> Measured | str:
+    """A frame taken by day has no colour. Value: distance from grey that 95 % of the frame do not pass."""
+    if not facts.certain:
+        return "it is not known whether this was taken by day"
+    if facts.light is Light.NIGHT:
+        return "infrared pictures are grey by night"
+    if facts.blinded:
+        return _BLINDED
+    if facts.contrast < VEIL_LEVELS:
+        return "fog takes the colour away"
+    if facts.reference is not None and facts.reference.colour < COLOURFUL_CHROMA * 100:
+        return "the view never has much colour"
+    return Measured(facts.measures.chroma_p95, GREY_CHROMA, below=True)
+
+
+def occluded(facts: Facts) -> Measured | str:
+    """A connected part of the view has lost the structure that the reference has. Value: its share of the
+    tiles."""
+    comparison = _comparable(facts)
+    if isinstance(comparison, str):
+        return comparison
+    if _moved(comparison).found:
+        return "the view has moved"
+    return Measured(comparison.lost_ratio, OCCLUDED_RATIO)
+
+
+def moved(facts: Facts) -> Measured | str:
+    """The view's edges fit better at another place. Value: by how much the correlation is higher there."""
+    if facts.context.ptz:
+        return "the camera turns by itself"
+    comparison = _comparable(facts)
+    if isinstance(comparison, str):
+        return comparison
+    return _moved(comparison) if comparison.fits else "the middle of the view has too little structure"
+
+
+def _moved(comparison: Comparison) -> Measured:
+    needed = MOVED_FIT if comparison.present_ratio >= PRESENT_RATIO else MOVED_FIT_BARE
+    gain = comparison.elsewhere - comparison.here if comparison.elsewhere >= needed else 0.0
+    return Measured(round(max(gain, 0.0), 2), MOVED_GAIN)
+
+
+def _comparable(facts: Facts) -> Comparison | str:
+    if facts.blinded:
+        return _BLINDED
+    if facts.comparison is None:
+        return facts.why_no_reference
+    if facts.filmed:
+        return "too little contrast is left"
+    if facts.comparison.structure < FEWEST_TILES:
+        return "the reference has too little structure"
+    return facts.comparison
+
+
+def frozen(facts: Facts) -> Measured | str:
+    """The frame is the one before. Value: share of the blocks that are the same to the last level. By night, when
+    a scene may truly stand still, the captions with their clock must stand, too."""
+    if facts.context.previous is None:
+        return "it takes an earlier picture"
+    if facts.measures.uniform_ratio and _no_signal(facts).found:
+        return "there is no signal"
+    night = facts.light is Light.NIGHT
+    ratio = identical_ratio(facts.signature, facts.context.previous, whole=night)
+    if ratio is None:
+        return "the earlier picture has another size, or too little in it that could change"
+    return Measured(ratio, FROZEN_NIGHT_RATIO if night else FROZEN_RATIO)
+
+
+RULES: Mapping[Fault, Rule] = MappingProxyType(
+    {
+        Fault.NO_SIGNAL: no_signal,
+        Fault.DARK: dark,
+        Fault.BRIGHT: bright,
+        Fault.LOW_CONTRAST: low_contrast,
+        Fault.BLUR: blur,
+        Fault.NOISE: noise,
+        Fault.STRIPES: stripes,
+        Fault.COLOUR_CAST: colour_cast,
+        Fault.GREYSCALE: greyscale,
+        Fault.OCCLUDED: occluded,
+        Fault.MOVED: moved,
+        Fault.FROZEN: frozen,
+    }
+)
+"""The rules over decoded pixels, in the order in which they are reported; `corrupt` and `resolution` are judged
+from the file itself."""

@@ -1,0 +1,57 @@
+"""Whether a picture stands still: a signature of its blocks, to be held against the next frame's."""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+COLUMNS, ROWS = 32, 18
+_BAND = 3  # rows of blocks above and below in which captions and clocks stand
+_ALIVE = 3  # levels within a block: less is burnt out, black or drawn, and equal in live frames too
+_FEWEST = 24  # blocks that must be alive for an opinion
+_HEAD = struct.Struct("<BHH")
+_VERSION = 1
+_BYTES = _HEAD.size + COLUMNS * ROWS * 4 + COLUMNS * ROWS // 8
+
+
+def signature(grey: NDArray[np.uint8]) -> bytes:
+    """2,381 bytes that tell which blocks of `grey` (rows, columns; at least 1 x 1) change; no picture can be made
+    of them. Frames of another size have another signature."""
+    high, wide = grey.shape[0] // ROWS, grey.shape[1] // COLUMNS
+    if not high or not wide:
+        return b""
+    blocks = grey[: high * ROWS, : wide * COLUMNS].reshape(ROWS, high, COLUMNS, wide)
+    sums = (blocks * _weights(high, wide)).sum(axis=(1, 3), dtype=np.uint32)
+    alive = blocks.max(axis=1).max(axis=2).astype(np.int16) - blocks.min(axis=1).min(axis=2) > _ALIVE
+    head: bytes = _HEAD.pack(_VERSION, high, wide)
+    return b"".join((head, sums.astype("<u4").tobytes(), np.packbits(alive).tobytes()))
+
+
+def identical_ratio(one: bytes, other: bytes, whole: bool) -> float | None:
+    """Share of the blocks that are alive in both and the same to the last level; None where too few are alive, or
+    the frames differ in size. `whole`: with the captions' blocks, else only the middle's."""
+    if len(one) != _BYTES or len(other) != _BYTES or one[: _HEAD.size] != other[: _HEAD.size]:
+        return None
+    (sums, alive), (others, also) = _parts(one), _parts(other)
+    counted = alive & also
+    if not whole:
+        counted[:_BAND] = counted[-_BAND:] = False
+    total = int(np.count_nonzero(counted))
+    return int(np.count_nonzero(counted & (sums == others))) / total if total >= _FEWEST else None
+
+
+def _parts(signed: bytes) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+    end = _HEAD.size + COLUMNS * ROWS * 4
+    sums = np.frombuffer(signed[_HEAD.size : end], "<u4").reshape(ROWS, COLUMNS)
+    alive = np.unpackbits(np.frombuffer(signed[end:], np.uint8)).astype(np.bool_).reshape(ROWS, COLUMNS)
+    return sums, alive
+
+
+@lru_cache(maxsize=8)
+def _weights(high: int, wide: int) -> NDArray[np.uint32]:
+    """A weight for each pixel of a block, so that the same levels in another order give another sum."""
+    spots = np.arange(1, high * wide + 1, dtype=np.uint32)
+    return ((spots * np.uint32(2_654_435_761)) >> np.uint32(7) | np.uint32(1)).reshape(1, high, 1, wide)
