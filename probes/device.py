@@ -195,7 +195,7 @@ async def _read_neighbours(walk: Walk, cap: int) -> None:
     texts = (tables.REMOTE_PORT, tables.REMOTE_PORT_DESCR, tables.REMOTE_NAME)
     await walk.cells(LLDP, (*kinds, *texts), remote)
     local = sorted({index[1:2] for index in remote if len(index) == 3})
-    await walk.cells(LLDP, (tables.LOCAL_PORT_KIND, tables.LOCAL_PORT, tables.LOCAL_PORT_DESCR), local)
+    await walk.cells(LLDP, (tables.LOCAL_PORT, tables.LOCAL_PORT_DESCR), local)
 
 
 def _expected(like: Mapping[Any, Any], most: int = MAX_REPETITIONS) -> int:

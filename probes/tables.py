@@ -19,7 +19,7 @@ _REMOTE = "1.0.8802.1.1.2.1.4.1.1."
 REMOTE_CHASSIS_KIND, REMOTE_CHASSIS, REMOTE_PORT_KIND = (f"{_REMOTE}{column}" for column in (4, 5, 6))
 REMOTE_PORT, REMOTE_PORT_DESCR, REMOTE_NAME = (f"{_REMOTE}{column}" for column in (7, 8, 9))
 _LOCAL = "1.0.8802.1.1.2.1.3.7.1."
-LOCAL_PORT_KIND, LOCAL_PORT, LOCAL_PORT_DESCR = (f"{_LOCAL}{column}" for column in (2, 3, 4))
+LOCAL_PORT, LOCAL_PORT_DESCR = (f"{_LOCAL}{column}" for column in (3, 4))
 ARP_MAC = "1.3.6.1.2.1.4.22.1.2"
 _SENSOR = "1.3.6.1.2.1.99.1.1.1."
 SENSOR_TYPE, SENSOR_SCALE, SENSOR_PRECISION = (f"{_SENSOR}{column}" for column in (1, 2, 3))
@@ -28,7 +28,7 @@ PROCESSOR_LOAD = "1.3.6.1.2.1.25.3.3.1.2"
 
 CELSIUS = 8
 _CHASSIS_MAC, _CHASSIS_ADDRESS = 4, 5
-_PORT_MAC, _PORT_ADDRESS, _PORT_ALIAS = 3, 4, 1
+_PORT_MAC, _PORT_ADDRESS = 3, 4
 _MAC_TEXT = re.compile(
     r"[0-9a-f]{1,2}([:-])[0-9a-f]{1,2}(?:\1[0-9a-f]{1,2}){4}|[0-9a-f]{4}([.-])[0-9a-f]{4}\2[0-9a-f]{4}|[0-9a-f]{12}"
 )
@@ -144,9 +144,7 @@ def _local_port(rows: Rows, number: int, ports: Sequence[Port], base: Mapping[in
     IEEE 802.1AB wants it, the number is a bridge port; else, without such a table, the ifIndex of an Ethernet
     port."""
     index = (number,)
-    names: Sequence[str] = (rows.text(LOCAL_PORT, index), rows.text(LOCAL_PORT_DESCR, index))
-    if rows.number(LOCAL_PORT_KIND, index) == _PORT_MAC:
-        names = (rows.text(LOCAL_PORT_DESCR, index),)
+    names = (rows.text(LOCAL_PORT, index), rows.text(LOCAL_PORT_DESCR, index))
     for name in filter(None, names):
         for whole in ("name", "descr", "alias"):
             same = [port.index for port in ports if getattr(port, whole).casefold() == name.casefold()]

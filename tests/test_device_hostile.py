@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import closing
 from itertools import pairwise
 from typing import Any
 
@@ -12,8 +13,10 @@ import pytest
 
 from probes import ports, tables, walk
 from probes.base import Outcome, Reason
+from probes.snmp_exchange import Logins
 from probes.snmp_rows import WalkProblem
-from tests.snmpd import at
+from probes.walk import Walk
+from tests.snmpd import V2C, at
 from tests.test_snmp_session import damage, responder
 from tests.walkagent import (
     UPTIME,
@@ -151,6 +154,12 @@ async def test_a_table_that_hangs_costs_itself(hasty: None) -> None:
     values = (await ask(agent)).values
     assert (values["problems"], values["incomplete"]) == ((WalkProblem.NO_ANSWER,), ("BRIDGE-MIB",))
     assert (len(values["ports"]), values["macs"], len(values["arp"])) == (63, (), 2)
+    both = Agent(
+        load("stack"), mute=lambda kind, name: name[:8] == oid("1.3.6.1.2.1.17.4") or name == oid(ports.IF_ALIAS)
+    )
+    values = (await ask(both)).values
+    assert (values["problems"], values["incomplete"]) == ((WalkProblem.NO_ANSWER,), ("IF-MIB", "BRIDGE-MIB"))
+    assert (len(values["ports"]), len(values["arp"])) == (63, 2)
     gone = Agent(load("stack"))
     gone.mute = lambda kind, name: len(gone.asked) > 20
     values = (await ask(gone)).values
@@ -256,3 +265,19 @@ async def test_an_agent_that_dies_during_the_walk(hasty: None) -> None:
         await half_way.wait()
     result = await asking
     assert (result.outcome, result.reason) == (Outcome.FAIL, Reason.REFUSED)
+
+
+async def test_what_is_kept_is_small() -> None:
+    """Long values are cut and long indexes dropped as they come, so that the cap on rows is one on memory."""
+    column = oid(ports.IF_DESCR)
+    rows = [
+        ((*column, 1), octets("x" * 3000)),
+        ((*column, *range(1, 100)), octets("y")),
+        ((*column, 2), octets("z")),
+    ]
+    async with serve(Agent(rows)) as port:
+        with closing(Logins().session(at(port), V2C)) as session:
+            asked = Walk(session, 5.0, 1000)
+            found = await asked.column("IF-MIB", ports.IF_DESCR, 10, 100)
+    assert found == {(1,): b"x" * 255, (2,): b"z"}
+    assert (asked.problems, asked.incomplete) == ({WalkProblem.BAD_VALUE}, set())

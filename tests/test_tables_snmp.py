@@ -35,10 +35,16 @@ def named(*names: str, first: int = 1) -> list[Port]:
 STACK = named(*(f"Gi{unit}/0/{port}" for unit in (1, 2) for port in TWELVE), "Te1/1/1", "Te1/1/2")
 SINGLE = named(*(f"GigabitEthernet1/0/{port}" for port in TWELVE), "XGigabitEthernet1/0/13")
 FAST = named(*(f"FastEthernet0/{port}" for port in TWELVE), "GigabitEthernet0/1", "GigabitEthernet0/2")
-PLAIN = [*named(*map(str, TWELVE)), Port(290, "Trk3", "Trk3"), Port(900, "3", "VLAN 3")]
+PLAIN = [
+    *named(*map(str, TWELVE)),
+    Port(290, "Trk3", "Trk3"),
+    Port(900, "3", "VLAN 3"),
+    Port(901, "Vl4", "VLAN 4"),
+]
 SMALL = named(*(f"gi{port}" for port in TWELVE))
 PORTS = named(*(f"Port {port}" for port in TWELVE))
 JUNIPER = [*named(*(f"ge-0/0/{port}" for port in TWELVE)), Port(600, "ge-0/0/3.0", "ge-0/0/3.0")]
+MIXED = named("0/3", "1/0/3", "2/0/3")
 LETTER = named(*(f"1/g{port}" for port in TWELVE), "1/xg13")
 
 
@@ -57,6 +63,8 @@ LETTER = named(*(f"1/g{port}" for port in TWELVE), "1/xg13")
         (SINGLE, " 03 ", "GigabitEthernet1/0/3"),
         (SINGLE, "３ 号口", "GigabitEthernet1/0/3"),
         (SINGLE, "端口3", "GigabitEthernet1/0/3"),
+        (SINGLE, "１／０／３", "GigabitEthernet1/0/3"),
+        (MIXED, "port 0/3", "0/3"),
         (SINGLE, "10GE1/0/13", "XGigabitEthernet1/0/13"),
         (SINGLE, "Te1/0/13", "XGigabitEthernet1/0/13"),
         (SINGLE, "Fa1/0/3", None),
@@ -233,6 +241,7 @@ def test_a_port_says_what_the_agent_said() -> None:
     assert (one.in_errors, two.in_errors, three.in_errors, one.out_octets) == (7, None, None, 2**63)
     assert (one.alias, two.alias, three.alias) == ("东门 1", "东门", "x[2J")
     assert rows.problems == {WalkProblem.BAD_VALUE}
+    assert read_ports(interfaces(named("Te0/1"), {ports.IF_SPEED: {(1,): 2**32 - 1}}), None)[0].speed_bps is None
 
 
 def test_power_says_what_the_agent_said() -> None:
@@ -301,10 +310,7 @@ def test_without_a_port_map_only_what_can_be_meant() -> None:
 
 def neighbour(number: int, local: Mapping[str, ValueType], base: bool = False) -> int | None:
     """The ifIndex of what is heard at LLDP port `number`, which the agent describes as `local`."""
-    fleet = [
-        Port(11, "Gi0/1", "GigabitEthernet0/1", "east", True),
-        Port(12, "Gi0/2", "GigabitEthernet0/2", "", True),
-    ]
+    fleet = [Port(index, f"Gi0/{index - 10}", "copper", "east" * (index == 11), True) for index in (11, 12)]
     cells: Cells = {oid: {(number,): value} for oid, value in local.items()}
     cells[tables.REMOTE_CHASSIS] = {(0, number, 1): b"x"}
     rows = Rows(cells | (BASE if base else {}))
@@ -313,12 +319,11 @@ def neighbour(number: int, local: Mapping[str, ValueType], base: bool = False) -
 
 def test_the_local_port_of_a_neighbour() -> None:
     """An LLDP port is the interface of its name, else a bridge port, else an Ethernet ifIndex, else not known."""
-    assert neighbour(7, {tables.LOCAL_PORT_KIND: 5, tables.LOCAL_PORT: b"Gi0/2"}) == 12
-    assert neighbour(7, {tables.LOCAL_PORT_KIND: 5, tables.LOCAL_PORT: b"gigabitethernet0/1"}) == 11
-    assert neighbour(7, {tables.LOCAL_PORT_KIND: 1, tables.LOCAL_PORT: b"east"}) == 11
-    assert (
-        neighbour(7, {tables.LOCAL_PORT_KIND: 3, tables.LOCAL_PORT: MAC, tables.LOCAL_PORT_DESCR: b"Gi0/2"}) == 12
-    )
+    assert neighbour(7, {tables.LOCAL_PORT: b"Gi0/2"}) == 12
+    assert neighbour(7, {tables.LOCAL_PORT: b"gi0/1"}) == 11
+    assert neighbour(7, {tables.LOCAL_PORT: b"east"}) == 11
+    assert neighbour(7, {tables.LOCAL_PORT: MAC, tables.LOCAL_PORT_DESCR: b"Gi0/2"}) == 12
+    assert neighbour(7, {tables.LOCAL_PORT: b"copper"}) is None  # both are called so
     assert neighbour(2, {}, base=True) == 12
     assert neighbour(12, {}, base=True) is None
     assert neighbour(12, {}) == 12
@@ -350,7 +355,7 @@ def test_who_a_neighbour_is() -> None:
 
 def test_temperature_and_load() -> None:
     """Scales and precisions are honoured, broken and absurd sensors are not; processors are averaged."""
-    sensors = {1: (8, 9, 0, 47, 1), 2: (8, 8, 0, 51500, 1), 3: (8, 9, 1, 990, 2), 4: (10, 9, 0, 90, 1)}
+    sensors = {1: (8, 9, 1, 470, 1), 2: (8, 8, 0, 51500, 1), 3: (8, 9, 1, 990, 2), 4: (10, 9, 0, 90, 1)}
     columns = [tables.SENSOR_TYPE, tables.SENSOR_SCALE, tables.SENSOR_PRECISION, tables.SENSOR_VALUE]
     columns.append(tables.SENSOR_STATUS)
     cells: dict[str, dict[Index, ValueType]] = {
