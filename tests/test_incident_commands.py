@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import hashlib
 import json
 import logging
@@ -21,7 +22,7 @@ from healthd.cli import main
 from healthd.incidents.incident import Acknowledgement, Cause, Happening, Incident, Kind, What
 from healthd.model import Axis, Change, Flip, Placement, State
 from healthd.store import Batch, Store
-from tests.running import edit_config, free_port, healthd
+from tests.running import city, daemon, edit_config, free_port, healthd, wait_until
 from tests.web_kit import Site, serving
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -340,3 +341,43 @@ def test_who_is_no_healthd(told: Any, town: Path, answering: Mapping[str, int]) 
         assert "healthd" in err
     edit_config(town, web={"listen": "127.0.0.1:0"})
     assert "port 0" in told("ack", "ISWITCH", "--by", "x")[2]
+
+
+@pytest.mark.slow
+def test_over_a_running_daemon(tmp_path: Path) -> None:
+    """Cameras that die are planned for with the page's own figures, acknowledged, and not closed while dead."""
+    checks = {"ping": {"interval": "2s", "timeout": "500ms"}, "onvif": {"interval": "10s", "timeout": "2s"}}
+    checks["frame"] = {"interval": "5s", "timeout": "2s"}
+    state = {"fail_after": 3, "ok_after": 2, "retry_interval": "1s"}
+    config, options = tmp_path / "healthd.yml", ["-c", str(tmp_path / "healthd.yml")]
+
+    def ask(*arguments: str) -> Any:
+        return json.loads(healthd("incidents", *arguments, *options, "--json").stdout)
+
+    with city(tmp_path, 30):
+        edit_config(config, checks=checks, state=state, reference_targets=["127.0.0.1"])
+        with daemon(config) as running:
+            running.ready()
+            lines = (tmp_path / "cameras.csv").read_text("utf-8-sig").splitlines()
+            rows = [*csv.DictReader(lines)]
+            for number, row in enumerate(rows[:3]):
+                row |= {"address": f"127.255.0.{number}", "reach": "tcp:9"}  # nothing answers there
+            with (tmp_path / "cameras.csv").open("w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, list(rows[0]))
+                writer.writeheader()
+                writer.writerows(rows)
+            assert running.post("/-/reload")[0] == 200
+            wait_until(lambda: sum(one["cameras"] for one in ask("--open")) == 3)
+            plan = ask("plan", "--region", "3206")
+            path = "/api/v1/rates?window=now&region=3206&class=all&rate=intact"
+            (now,) = [row for row in json.loads(running.get(path)[1]) if row["key"] == "3206"]
+            assert (plan["assessed"], plan["good"], plan["ratio"]) == (30, 27, now["ratio"])
+            assert (plan["outcome"], [step["good"] for step in plan["steps"]]) == ("reachable", [28, 29, 30])
+            key = plan["steps"][0]["incident"]
+            healthd("incidents", "ack", key, "--by", "王", *options)
+            refused = healthd("incidents", "close", key, "--by", "王", *options, check=False)
+            assert (refused.returncode, "still fail" in refused.stderr) == (1, True)
+            taken = {one["incident"]: one["acknowledged"] for one in wait_until(lambda: ask("--open"))}
+            assert taken[key]["by"] == "王"
+            (unknown,) = ask("stats", "--from", "2026-01-01", "--by", "maintainer", "--region", "3206")[:1]
+            assert unknown["opened"] >= 1
