@@ -58,6 +58,7 @@ class Targets:
         ports = {name: getattr(options, "port", 0) for name, options in config.checks.items()}
         self._onvif_port = ports.get("onvif") or 80
         self._snmp_port = ports.get("snmp") or 161
+        self._device_port = ports.get(DEVICE) or self._snmp_port
 
     def target(self, subject: str, check: str) -> Target:
         """The Target of a turn's subject."""
@@ -87,7 +88,7 @@ class Targets:
         """What can be asked of a device: ping and SNMP."""
         credential = self._inventory.credentials.get(device.credential or "default")
         return Target(
-            device.address, snmp_port=self._snmp_port, credential=credential, memory=self._memory(device.id)
+            device.address, snmp_port=self._device_port, credential=credential, memory=self._memory(device.id)
         )
 
     def of_stranger(self, address: str) -> Target:
