@@ -19,7 +19,7 @@ EXAMPLE = Path(__file__).parent.parent / "config"
     ("device", "port"), [("{interval: 5m, port: 1161}", 1161), ("{interval: 5m}", 161), (None, 2161)]
 )
 def test_devices_are_asked_at_their_own_port(tmp_path: Path, device: str | None, port: int) -> None:
-    """A device's SNMP port is that of the device check, and that of the cameras' only where there is no such check."""
+    """A device is asked at the port of the device check; at the cameras' only where there is no such check."""
     shutil.copytree(EXAMPLE, tmp_path / "config")
     path = tmp_path / "config" / "healthd.yml"
     lines = [line for line in path.read_text("utf-8").splitlines() if not line.startswith("  device:")]
