@@ -178,7 +178,7 @@ def test_plans_by_rate_class_and_profile(told: Any, arguments: list[str], outcom
     assert says in told("plan", *arguments)[1]
 
 
-def test_statistics(told: Any) -> None:
+def test_statistics(told: Any, town: Path) -> None:
     """A period's table by maintainer: a merged incident is no repair, an overdue one is, a return is a repeat."""
     day = time.strftime("%Y-%m-%d", time.gmtime(NOW / 1000 - 2 * 86_400))
     rows = document(told("stats", "--from", day, "--by", "maintainer", "--json"))
@@ -191,6 +191,12 @@ def test_statistics(told: Any) -> None:
     assert "2:00 h" in out
     keys = [row["key"] for row in document(told("stats", "--from", day, "--region", "3201", "--json"))]
     assert keys == ["32", "3201", "320101"]
+    store = Store.open(f"sqlite:///{town.parent}/healthd.db", writer=True)
+    before = replace(SWITCH, id="IBEFORE", opened=NOW - 9 * DAY, closed=NOW - 8 * DAY)
+    store.write(Batch(happenings=[Happening(before.closed, What.CLOSED, before)]))
+    store.close()
+    (north, *_) = document(told("stats", "--from", day, "--by", "maintainer", "--region", "3201", "--json"))
+    assert (north["closed"], north["repeats"]) == (1, 1)
     month = time.strftime("%Y-%m", time.localtime(NOW / 1000 + 8 * 3600))
     assert told("stats", "--month", month)[0] == 0
 
@@ -369,7 +375,7 @@ def test_over_a_running_daemon(tmp_path: Path) -> None:
             assert running.post("/-/reload")[0] == 200
             wait_until(lambda: sum(one["cameras"] for one in ask("--open")) == 3)
             plan = ask("plan", "--region", "3206")
-            path = "/api/v1/rates?window=now&region=3206&class=all&rate=intact"
+            path = "/api/v1/rates?window=now&region=3206&class=all&rate=intact&profile=default"
             (now,) = [row for row in json.loads(running.get(path)[1]) if row["key"] == "3206"]
             assert (plan["assessed"], plan["good"], plan["ratio"]) == (30, 27, now["ratio"])
             assert (plan["outcome"], [step["good"] for step in plan["steps"]]) == ("reachable", [28, 29, 30])

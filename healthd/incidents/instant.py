@@ -11,7 +11,7 @@ from healthd.model import CameraHistory, Moment, Placement
 from healthd.pool import Group, Pool, Tally, Terms
 from healthd.profiles import Profile
 from healthd.rates import Row, tabulate
-from healthd.timeline import ABSENT, Situation, Watch, pieces
+from healthd.timeline import Situation, Watch, pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,5 @@ def instant(histories: Iterable[CameraHistory], watch: Watch, terms: Terms, at: 
     cameras = {}
     for history in histories:
         for piece in pieces(history, watch, at, at + 1):
-            if piece.situation is not ABSENT:
-                cameras[history.camera] = (piece.placement, piece.situation)
+            cameras[history.camera] = (piece.placement, piece.situation)
     return Instant(at, terms, cameras)
