@@ -38,7 +38,8 @@ class Instant:
     def lifts(self, region: str, class_: str, rate: str, profile: Profile) -> dict[str, Lift]:
         """What the repair of each camera would change in one row's figures; only cameras where it would."""
         classes = profile.classes_of_all if class_ == "all" else (class_,)
-        inside = {code for code, path in self.terms.inventory.paths.items() if f"/{region}/" in path}
+        paths = self.terms.inventory.paths
+        inside = {region, *(code for code, path in paths.items() if f"/{region}/" in path)}
         found = {}
         for camera, (placement, situation) in self.cameras.items():
             if placement.class_ in classes and placement.region in inside:
