@@ -229,6 +229,7 @@ class Core:
                 self._fold_other(self._entries[asked.subject], asked)
         self._settle_pending()
         self.desk.settle_pending(self._sight.elsewhere)
+        self.desk.ask_around()
         if self._pending and now - self._asked_witnesses >= _WITNESS_PAUSE:
             self._asked_witnesses = now
             self._ask_witnesses()
@@ -282,6 +283,7 @@ class Core:
         self._track(entry)
 
     def _track(self, entry: _Entry) -> None:
+        (self.desk.streaks.add if entry.online.undecided else self.desk.streaks.discard)(entry.camera.reach)
         if entry.online.undecided or entry.online.first_fail or entry.picture.undecided:
             self._open.add(entry.camera.id)
         else:
@@ -313,7 +315,8 @@ class Core:
             self._reboots[entry.camera.id] = entry.reboots
         if asked.result.learnt:
             self._learn(entry, asked.result.learnt)
-        if asked.result.reason in _NOBODY_HOME and asked.result.outcome is Outcome.FAIL:
+        silent = asked.result.reason in _NOBODY_HOME and asked.result.outcome is Outcome.FAIL
+        if silent and not entry.online.undecided:  # an open streak has its own pace: three fails take their time
             self.steering.ask_again(entry.camera.reach, "ping", 0.0)
         if asked.check == "onvif" and asked.result.outcome is not Outcome.UNKNOWN:
             if not entry.surveyed or "snapshot_uri" in asked.result.learnt:

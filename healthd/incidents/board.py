@@ -220,8 +220,8 @@ class Board:
                 return held
             return (Kind.OFFLINE, camera)
         waits = self.policy.patience if self.fleet.unsettled(camera) else self.policy.settle
-        if now - facts.since < waits:
-            self._wait(camera, facts.since + waits)
+        if now - facts.decided < waits:
+            self._wait(camera, facts.decided + waits)
             return held
         return (Kind.OFFLINE, camera)
 
@@ -254,7 +254,7 @@ class Board:
     def _is_down(self, device: str) -> bool:
         """Whether a device is an incident of its own: offline, and nothing above it is, or was a moment ago."""
         facts = self.fleet.devices.get(device)
-        if facts is None or facts.state is not State.OFFLINE:
+        if facts is None or facts.state is not State.OFFLINE or (Kind.FLAPPING, device) in self._open:
             return False
         above = [(Kind.OFFLINE, self.fleet.subject(other)) for other in facts.line]
         return self.fleet.dead_above(device, self.policy.mass) is None and not any(
@@ -272,7 +272,9 @@ class Board:
         cameras = (incident.camera_ids - step.leaving) | step.joining
         grown = cameras != incident.camera_ids
         changed = incident.with_cameras(frozenset(cameras)) if grown else incident
-        finding = likely_cause(self.fleet, key, changed.camera_ids, incident.cause)
+        failing_still = changed.camera_ids or key[1] in self.fleet.devices
+        # A camera that is back shows no longer why it was away: what was found meanwhile stays.
+        finding = likely_cause(self.fleet, key, changed.camera_ids, incident.cause) if failing_still else None
         if finding is not None and (finding.cause, finding.evidence) != (incident.cause, incident.evidence):
             changed = replace(changed, cause=finding.cause, evidence=finding.evidence[:_EVIDENCE])
         self._open[key] = changed
@@ -294,7 +296,7 @@ class Board:
         if not self._is_down(device):
             return False
         facts = self.fleet.devices[device]
-        age = now - facts.since
+        age = now - facts.decided
         undecided = any(self.fleet.devices[above].undecided for above in facts.line)
         if age < self.policy.settle or (undecided and age < self.policy.patience):
             self._unopened.add(device)

@@ -58,28 +58,17 @@ def _by_port(port: PortFacts, device: str) -> Finding:
     return Finding(Cause.LINK, (f"{place} is down: the cable, or the camera's own power supply",))
 
 
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """What `of_device` looks at: the device above, its port, how many cameras are down, what was said before."""
-
-    parent: DeviceFacts | None
-    port: PortFacts | None
-    cameras: int
-    before: Cause
-
-
-def of_device(facts: DeviceFacts, outage: Outage) -> Finding:
-    """A device behind which nothing answers, or that was so until just now."""
-    parent, port, cameras = outage.parent, outage.port, outage.cameras
+def of_device(facts: DeviceFacts, parent: DeviceFacts | None, cameras: int, before: Cause) -> Finding:
+    """A device behind which nothing answers, or that was so until just now. `before`: what was said so far."""
     what = f"{facts.device.name} and the {cameras} cameras behind it do not answer"
     if facts.state is State.ONLINE and facts.returned:
-        return _returned(facts, outage.before)
+        return _returned(facts, before)
     if facts.device.kind == "power":
         return Finding(Cause.POWER, (f"everything that {facts.device.name} feeds went down together",))
     beside = _beside(parent)
     if facts.device.kind == "router":
         return Finding(Cause.REGION_LINK, (what, *beside))
-    if port is not None and port.oper_up:
+    if facts.port_up:
         return Finding(Cause.DEVICE, (what, f"the port of {_name(parent)} that it hangs on is up"))
     if facts.state is not State.OFFLINE:
         return Finding(

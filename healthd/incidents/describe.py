@@ -43,15 +43,16 @@ def likely_cause(fleet: Fleet, key: Key, cameras: Collection[str], before: Cause
     if kind is Kind.OFFLINE and subject in fleet.devices:
         device = fleet.devices[subject]
         parent = fleet.devices.get(device.device.upstream)
-        port = parent.ports.get(device.device.upstream_port) if parent and parent.read >= device.since else None
-        return causes.of_device(device, causes.Outage(parent, port, len(cameras), before))
+        return causes.of_device(device, parent, len(cameras), before)
     if subject in fleet.inventory.regions:
         return causes.of_region(fleet.inventory.regions[subject].name, len(cameras))
     if facts is None:
         return None
     if kind is Kind.OFFLINE:
         above = fleet.devices.get(facts.camera.placement.upstream)
-        return causes.of_camera(facts, _port(fleet, facts), above)
+        found = causes.of_camera(facts, _port(fleet, facts), above)
+        # The first reading after the outage decides: later ones show the repair, or the camera already back.
+        return found if before is Cause.UNKNOWN else None
     return causes.of_other(kind, facts)
 
 
@@ -60,8 +61,8 @@ def _flapping(fleet: Fleet, subject: str, cameras: Collection[str], before: Caus
     thing = fleet.devices.get(subject) or fleet.cameras.get(subject)
     if thing is None:
         return None
-    down = thing.state is State.OFFLINE if isinstance(thing, DeviceFacts) else thing.online is State.OFFLINE
-    found = likely_cause(fleet, (Kind.OFFLINE, subject), cameras, before) if down else None
+    visible = isinstance(thing, DeviceFacts) or thing.online is State.OFFLINE
+    found = likely_cause(fleet, (Kind.OFFLINE, subject), cameras, before) if visible else None
     if found is None or found.cause in (Cause.UNKNOWN, Cause.UPSTREAM):
         found = Finding(before, ())
     name = thing.device.name if isinstance(thing, DeviceFacts) else thing.camera.name or subject

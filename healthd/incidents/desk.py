@@ -33,7 +33,10 @@ class Desk:
         self._holdings: dict[str, Holding] = {}
         self._pending: set[str] = set()  # devices whose last fail waits for a witness
         self._memories: dict[str, Memory] = {}
+        self.streaks: set[str] = set()  # reaches of cameras with an open streak: they have retries of their own
         self._swept: dict[str, Moment] = {}
+        self._cameras_of: set[str] = set()  # devices whose cameras are to be asked
+        self._devices: set[str] = set()  # devices that are to be asked
         self._by_address: dict[str, list[str]] = {}
         self._siblings: dict[str, list[str]] = {}
         self._port_names: dict[str, set[str]] = {}
@@ -49,6 +52,7 @@ class Desk:
         for device in self.fleet.inventory.devices.values():
             if device.address:
                 self._by_address.setdefault(device.address, []).append(device.id)
+            self._port_names.setdefault(device.upstream, set()).add(device.upstream_port)
         for facts in self.fleet.cameras.values():
             if facts.camera.asked:
                 self._siblings.setdefault(facts.line[0], []).append(facts.camera.reach)
@@ -67,7 +71,7 @@ class Desk:
         if flip.axis is Axis.PICTURE:
             self.fleet.picture_is(flip.camera, flip.state, flip.at, flip.faults, flip.reason)
             return
-        self.fleet.camera_is(flip.camera, flip.state, flip.at)
+        self.fleet.camera_is(flip.camera, flip.state, flip.at, flip.decided)
         facts = self.fleet.cameras.get(flip.camera)
         if facts is not None and flip.state is State.OFFLINE and facts.camera.placement.upstream:
             self._ask_again(facts.camera.placement.upstream, "device", 0.0)
@@ -87,12 +91,8 @@ class Desk:
         if now - self._swept.get(above, 0) < self.retry_seconds * 1000:
             return
         self._swept[above] = now
-        for reach in self._siblings.get(above, ()):
-            self._ask_again(reach, "ping", 0.0)
-        for device in facts.line:
-            address = self.fleet.devices[device].device.address
-            if address:
-                self._ask_again(address, "ping", 0.0)
+        self._cameras_of.add(above)
+        self._devices.update(facts.line)
 
     def camera_said(self, camera: Camera, asked: Asked) -> None:
         """ONVIF or frame: whether the login is taken, and what time it is there."""
@@ -133,10 +133,12 @@ class Desk:
         self._holdings[device] = held
         (self._pending.add if held.pending else self._pending.discard)(device)
         if flip is not None:
-            self.fleet.device_is(device, flip.state, flip.at)
+            self.fleet.device_is(device, flip.state, flip.at, flip.decided)
             if flip.state is State.ONLINE:
                 self._ask_again(device, "device", 0.0)  # its uptime tells power from line
                 self._ask_below(device)
+            elif flip.state is State.OFFLINE and self.fleet.devices[device].device.upstream:
+                self._ask_again(self.fleet.devices[device].device.upstream, "device", 0.0)  # the port above it
         self.fleet.device_undecided(device, held.undecided)
 
     def _ask_below(self, device: str) -> None:
@@ -151,13 +153,20 @@ class Desk:
             self._ask_again(reach, "ping", 0.0)
 
     def _look_around(self, device: str) -> None:
-        """A device's first fail: its cameras and the device above tell whether it is more than that."""
-        for reach in self._siblings.get(device, ()):
+        """A device's first fail: its cameras and the devices above tell whether it is more than that."""
+        self._cameras_of.add(device)
+        self._devices.update(self.fleet.devices[device].line)
+
+    def ask_around(self) -> None:
+        """Ask the neighbours of the first fails of a batch, once all of it is folded: whoever has an open streak
+        has retries of its own, and three fails must take their time."""
+        cameras_of, self._cameras_of = self._cameras_of, set()
+        devices, self._devices = self._devices, set()
+        reaches = {reach for device in cameras_of for reach in self._siblings.get(device, ())}
+        undecided = {key for key, held in self._holdings.items() if held.undecided} if devices else set()
+        reaches |= {self.fleet.devices[device].device.address for device in devices - undecided}
+        for reach in reaches - self.streaks - {""}:
             self._ask_again(reach, "ping", 0.0)
-        for above in self.fleet.devices[device].line:
-            address = self.fleet.devices[above].device.address
-            if address:
-                self._ask_again(address, "ping", 0.0)
 
     def device_read(self, device: str, asked: Asked) -> None:
         """Take the tables that a device gave."""
@@ -173,8 +182,7 @@ class Desk:
     def _ports(self, device: str, values: Mapping[str, Any]) -> Mapping[str, PortFacts]:
         """The ports that the inventory names, by its words for them."""
         ports = values.get("ports", ())
-        names = {*self._port_names.get(device, ())}
-        names |= {self.fleet.devices[child].device.upstream_port for child in self.fleet.devices[device].children}
+        names = self._port_names.get(device, set())
         found = {}
         for name in names - {""}:
             port = port_named(ports, name)

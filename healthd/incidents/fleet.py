@@ -30,12 +30,14 @@ class PortFacts:
 
 @dataclass(slots=True)
 class CameraFacts:
-    """Where one camera stands. `since` belongs to `online`, `picture_since` to `picture`."""
+    """Where one camera stands. `since` belongs to `online`, `picture_since` to `picture`; `decided` is when the
+    online state was known, some retries after `since`."""
 
     camera: Camera
     line: tuple[str, ...]  # devices above it, the nearest first
     online: State = State.UNKNOWN
     since: Moment = 0
+    decided: Moment = 0
     picture: State = State.UNKNOWN
     picture_since: Moment = 0
     faults: tuple[str, ...] = ()
@@ -54,11 +56,13 @@ class DeviceFacts:
     line: tuple[str, ...]  # itself excluded, the nearest first
     state: State = State.UNKNOWN
     since: Moment = 0
+    decided: Moment = 0  # when the state was known, some retries after `since`
     undecided: bool = False  # a streak is open: it may be going down
     returned: Moment = 0  # when it last came back
     died: Moment = 0  # when it went down the time before
     booted: Moment = 0
     read: Moment = 0  # when its tables were last read
+    port_up: bool | None = None  # of the port above it, as it was first read since it went down
     ports: Mapping[str, PortFacts] = field(default_factory=dict)  # by the inventory's port text
     last_answer: Moment = 0  # the latest answer of anything below
     below: int = 0  # cameras that are asked, below
@@ -87,7 +91,7 @@ class Fleet:
         feeds = _feeds(inventory)
         for device in inventory.devices.values():
             facts = old_devices.get(device.id) or DeviceFacts(device, ())
-            facts.device, facts.line = device, tuple(_line(inventory, feeds, device.id))[1:]
+            facts.device, facts.line = device, _line_of(inventory, feeds, device.id)
             facts.below, facts.leaves, facts.down, facts.children = 0, 0, {}, []
             self.devices[device.id] = facts
         for facts in self.devices.values():
@@ -125,14 +129,14 @@ class Fleet:
             facts = self.devices[device]
             facts.last_answer = max(facts.last_answer, asked)
 
-    def camera_is(self, camera: str, state: State, since: Moment) -> None:
+    def camera_is(self, camera: str, state: State, since: Moment, decided: Moment = 0) -> None:
         """The online axis of a camera flipped."""
         facts = self.cameras.get(camera)
         if facts is None:
             return
         if state not in (State.UNKNOWN, facts.online) and facts.online is not State.UNKNOWN:
             facts.flips.append(since)
-        facts.online, facts.since = state, since
+        facts.online, facts.since, facts.decided = state, since, decided or since
         for device in facts.line:
             down = self.devices[device].down
             if state is State.OFFLINE:
@@ -169,7 +173,7 @@ class Fleet:
             facts.offset_since = at if off else 0
             self.dirty_cameras.add(camera)
 
-    def device_is(self, device: str, state: State, since: Moment) -> None:
+    def device_is(self, device: str, state: State, since: Moment, decided: Moment = 0) -> None:
         """A device's reach flipped."""
         facts = self.devices.get(device)
         if facts is None:
@@ -178,7 +182,9 @@ class Fleet:
             facts.returned, facts.died = since, facts.since
         if state is not State.UNKNOWN and facts.state is not State.UNKNOWN:
             facts.flips.append(since)
-        facts.state, facts.since = state, since
+        if state is State.OFFLINE:
+            facts.port_up = None
+        facts.state, facts.since, facts.decided = state, since, decided or since
         self.dirty_devices.update((device, *facts.line))
         self.dirty_cameras |= facts.down.keys()
 
@@ -196,6 +202,12 @@ class Fleet:
         if facts is None:
             return
         facts.booted, facts.ports, facts.read = booted, ports, at
+        for other in self.devices.values():
+            hangs = other.device.upstream == device and other.state is State.OFFLINE and at >= other.since
+            port = ports.get(other.device.upstream_port) if hangs else None
+            if port is not None and other.port_up is None:
+                other.port_up = port.oper_up
+                self.dirty_devices.add(other.device.id)
         self.dirty_devices.add(device)
         self.dirty_cameras |= facts.down.keys()
 
@@ -286,6 +298,13 @@ def _feeds(inventory: Inventory) -> Mapping[str, str]:
         if feed in inventory.devices and camera.placement.upstream in inventory.devices:
             named[camera.placement.upstream].append(feed)
     return {device: most_common(feeds) for device, feeds in named.items()}
+
+
+def _line_of(inventory: Inventory, feeds: Mapping[str, str], device: str) -> tuple[str, ...]:
+    """What is above a device; above a power feed what is above the devices that it feeds."""
+    fed = next((other for other, feed in feeds.items() if feed == device), device)
+    line = tuple(_line(inventory, feeds, fed))
+    return line[line.index(device) + 1 :]
 
 
 def _line(inventory: Inventory, feeds: Mapping[str, str], device: str) -> Iterator[str]:
