@@ -248,7 +248,7 @@ def test_region_link_takes_everything_below_and_devices_are_merged() -> None:
     town.device("router", False)
     town.device("sw2", False)
     town.down(*town.all_of(2))
-    town.later(3)
+    town.later(7)
     assert town.open() == [("router", "region_link", 20)]
     merged = next(happening.incident for happening in town.told if happening.what is What.MERGED)
     assert merged.id == first.id

@@ -206,7 +206,16 @@ class Board:
             self._wait(camera, self._released[held] + self.policy.grace)  # what hangs on it is still starting
             return held
         self._released.pop(key, None)
+        if held is None and key not in self._open:
+            waits = self.policy.patience if self._undecided_above(culprit) else self.policy.settle
+            if now - facts.decided < waits:
+                self._wait(camera, facts.decided + waits)
+                return None
         return key
+
+    def _undecided_above(self, device: str) -> bool:
+        """Whether something above a dead device may be going down as well."""
+        return any(self.fleet.devices[above].undecided for above in self.fleet.devices[device].line)
 
     def _wanted_alone(self, facts: CameraFacts, held: Key | None, now: Moment) -> Key | None:
         """Nothing above the camera is dead: it is an incident of its own, though not at once."""
@@ -297,8 +306,7 @@ class Board:
             return False
         facts = self.fleet.devices[device]
         age = now - facts.decided
-        undecided = any(self.fleet.devices[above].undecided for above in facts.line)
-        if age < self.policy.settle or (undecided and age < self.policy.patience):
+        if age < self.policy.settle or (self._undecided_above(device) and age < self.policy.patience):
             self._unopened.add(device)
             return False
         return True

@@ -195,6 +195,7 @@ class Fleet:
             facts.undecided = undecided
             if not undecided:
                 self.dirty_cameras |= facts.down.keys()
+                self.dirty_devices.update(facts.children)
 
     def device_read(self, device: str, booted: Moment, ports: Mapping[str, PortFacts], at: Moment) -> None:
         """A device's tables were read: when it booted, and the ports that the inventory names."""
