@@ -5,6 +5,7 @@ from __future__ import annotations
 from healthd.config import Config
 from healthd.core import CoreRules
 from healthd.incidents.describe import Policy
+from healthd.incidents.fleet import Mass
 from healthd.live import Naming
 from healthd.metrics import PerCamera
 from healthd.model import REFERENCE
@@ -37,8 +38,7 @@ def incident_policy(config: Config) -> Policy:
     options = config.incidents
     ping = config.checks.get(PING)
     return Policy(
-        mass=options.mass_cameras,
-        window=round(1000 * options.mass_window),
+        mass=Mass(options.mass_cameras, round(1000 * options.mass_window)),
         settle=round(1000 * options.settle),
         grace=round(3000 * max(ping.interval if ping else 60.0, config.state.retry_interval)),
         flapping_flips=options.flapping.flips,

@@ -24,6 +24,8 @@ from healthd.model import Moment, State
 _SLOTS = (Kind.OFFLINE, Kind.PICTURE, Kind.ACCOUNT, Kind.CLOCK)
 _EVIDENCE = 12
 _AT_ONCE = 2000  # cameras looked at in one `update`
+_LARGE = 100  # cameras
+_PAUSE: Moment = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Board:
         self._lingering: set[Key] = set()  # incidents that time alone may close
         self._dead: set[str] = set()  # devices that were dead at the last update
         self._unopened: set[str] = set()  # devices that are down, and wait to be opened
+        self._untold: set[Key] = set()  # incidents whose growth is still to be told
+        self._told_at: dict[Key, Moment] = {}  # when the growth of an incident was last told
         self._released: dict[Key, Moment] = {}  # since when what an incident is about is no longer dead
         for incident in incidents:
             key = (incident.kind, incident.subject)
@@ -119,7 +123,7 @@ class Board:
         self._unopened.clear()
         cameras = self._due(dirty | self._below_changed(devices), now)
         joining, leaving = self._moves(cameras, now)
-        touched = {*joining, *leaving, *self._keys_of(devices), *self._lingering}
+        touched = {*joining, *leaving, *self._keys_of(devices), *self._lingering, *self._untold}
         touched.update(key for camera in cameras for slot in _SLOTS if (key := self._at.get((camera, slot))))
         moved = frozenset[str]().union(*leaving.values())
         happenings: list[Happening] = []
@@ -279,7 +283,7 @@ class Board:
             due = step.joining or (key[0] is Kind.OFFLINE and self._may_open(key[1], now))
             return self._begin(step) if due else []
         cameras = (incident.camera_ids - step.leaving) | step.joining
-        grown = cameras != incident.camera_ids
+        grown = cameras != incident.camera_ids or key in self._untold
         changed = incident.with_cameras(frozenset(cameras)) if grown else incident
         failing_still = changed.camera_ids or key[1] in self.fleet.devices
         # A camera that is back shows no longer why it was away: what was found meanwhile stays.
@@ -295,10 +299,18 @@ class Board:
         happenings = []
         if changed.cause is not incident.cause:
             happenings.append(Happening(now, What.CAUSE, changed, f"{incident.cause} -> {changed.cause}"))
-        elif grown:
-            detail = f"{len(incident.camera_ids)} -> {len(cameras)} cameras"
-            happenings.append(Happening(now, What.GROWN, changed, detail))
+        elif grown and self._may_tell(key, len(cameras), now):
+            happenings.append(Happening(now, What.GROWN, changed, f"{len(cameras)} cameras"))
         return happenings
+
+    def _may_tell(self, key: Key, cameras: int, now: Moment) -> bool:
+        """A large incident's growth is told now and then only: each entry of the feed lists all its cameras."""
+        if cameras > _LARGE and now - self._told_at.get(key, 0) < _PAUSE:
+            self._untold.add(key)
+            return False
+        self._untold.discard(key)
+        self._told_at[key] = now
+        return True
 
     def _may_open(self, device: str, now: Moment) -> bool:
         """A device's own incident waits like a camera's: for what is above it, and a little for its cameras."""
@@ -330,6 +342,8 @@ class Board:
         device = self.fleet.devices.get(key[1])
         if device is not None:
             return device.state is not State.OFFLINE
+        if key[1] in self.fleet.inventory.regions:
+            return True  # it closes when the last of its cameras answers
         facts = self.fleet.cameras.get(key[1])
         return facts is not None and facts.camera.asked and not self._fails(key[1], incident.kind)
 
@@ -369,9 +383,7 @@ class Board:
         return min(found, key=lambda incident: incident.id, default=None)
 
     def _merge(self, old: Incident, heir: Incident, now: Moment) -> Happening:
-        del self._open[old.kind, old.subject]
-        self._lingering.discard((old.kind, old.subject))
-        self._released.pop((old.kind, old.subject), None)
+        self._drop((old.kind, old.subject))
         gone = replace(old, camera_ids=frozenset(), closed=now, merged_into=heir.id)
         return Happening(now, What.MERGED, gone, heir.id)
 
@@ -387,11 +399,17 @@ class Board:
                 found.append(incident)
         return found
 
-    def _close(self, key: Key, now: Moment, *, verified: bool, detail: str = "") -> Happening:
-        incident = self._open.pop(key)
-        self._unopened.update(self._below(key[1]))  # what is still down below it is on its own now
+    def _drop(self, key: Key) -> Incident:
+        """It is open no more."""
         self._lingering.discard(key)
+        self._untold.discard(key)
+        self._told_at.pop(key, None)
         self._released.pop(key, None)
+        return self._open.pop(key)
+
+    def _close(self, key: Key, now: Moment, *, verified: bool, detail: str = "") -> Happening:
+        incident = self._drop(key)
+        self._unopened.update(self._below(key[1]))  # what is still down below it is on its own now
         slot = _slot(key[0])
         for camera in incident.camera_ids:
             if self._at.get((camera, slot)) == key:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from healthd.incidents import causes
 from healthd.incidents.causes import Finding
-from healthd.incidents.fleet import CameraFacts, DeviceFacts, Fleet, PortFacts, most_common
+from healthd.incidents.fleet import CameraFacts, DeviceFacts, Fleet, Mass, PortFacts, most_common
 from healthd.incidents.incident import Cause, Incident, Kind
 from healthd.model import Moment, State
 
@@ -16,13 +16,15 @@ Key: TypeAlias = tuple[Kind, str]
 """(kind, subject): what an open incident is about; there is never more than one of a key."""
 
 
+_MASS = Mass(8, 120_000)
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the user set; times in ms. `limits`: hours -> by `due`. `grace`: how long the cameras of a device that
     is back may take to come back themselves before they are incidents of their own."""
 
-    mass: int = 8
-    window: Moment = 120_000
+    mass: Mass = _MASS
     settle: Moment = 5_000
     patience: Moment = 120_000  # a streak above that never ends must not hide an outage for longer
     grace: Moment = 180_000
@@ -113,7 +115,7 @@ def _camera_since(facts: CameraFacts, kind: Kind) -> Moment:
 
 def repair_limit(fleet: Fleet, policy: Policy, incident: Incident) -> Moment:
     """How long its repair may take: of a mass fault, by contract, by class, else of any camera."""
-    if incident.most_cameras >= policy.mass:
+    if incident.most_cameras >= policy.mass.cameras:
         return policy.mass_limit
     maintainer = fleet.inventory.maintainers.get(incident.maintainer)
     if maintainer is not None and maintainer.repair_hours is not None:

@@ -10,11 +10,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from typing import NamedTuple
 
 from healthd.model import Camera, Device, Inventory, Moment, State
 
 SUBNET = "subnet"
 """The kind of the stand-ins for what cameras without upstream hang on."""
+
+
+class Mass(NamedTuple):
+    """So many cameras that go down within so many ms of each other have one cause."""
+
+    cameras: int
+    window: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,18 +222,18 @@ class Fleet:
 
     # --- what follows from it ------------------------------------------------------------------------------
 
-    def dead(self, device: str, mass: int) -> bool:
+    def dead(self, device: str, mass: Mass) -> bool:
         """`_is_dead`, worked out once between two calls of `take_dirty`."""
         if device not in self._dead:
             self._dead[device] = self._is_dead(device, mass)
         return self._dead[device]
 
-    def _is_dead(self, device: str, mass: int) -> bool:
+    def _is_dead(self, device: str, mass: Mass) -> bool:
         """Whether nothing behind the device answers any more.
 
         A monitored one that is offline is dead unless something below answered since. One that is not monitored is
-        dead when `mass` cameras below went down and nothing below has answered since the first of them, and they
-        hang on more than one branch of it (else the branch is what is dead).
+        dead when so many cameras below went down together and nothing below has answered since the first of them,
+        and they hang on more than one branch of it (else the branch is what is dead).
         """
         facts = self.devices[device]
         if facts.state is State.OFFLINE:
@@ -234,12 +242,14 @@ class Fleet:
             return False
         if any(self.devices[child].state is State.ONLINE for child in facts.children):
             return False
-        fresh = [camera for camera, since in facts.down.items() if since > facts.last_answer]
-        if len(fresh) >= mass and (facts.leaves > 0 or len({self._branch(c, device) for c in fresh}) > 1):
+        fresh = {camera: since for camera, since in facts.down.items() if since > facts.last_answer}
+        first = min(fresh.values(), default=0)
+        fresh = {camera: since for camera, since in fresh.items() if since - first <= mass.window}
+        if len(fresh) >= mass.cameras and (facts.leaves > 0 or len({self._branch(c, device) for c in fresh}) > 1):
             return True
         return self._children_dead(facts, mass)
 
-    def _children_dead(self, facts: DeviceFacts, mass: int) -> bool:
+    def _children_dead(self, facts: DeviceFacts, mass: Mass) -> bool:
         children = [self.devices[child] for child in facts.children]
         known = [child for child in children if child.state is not State.UNKNOWN]
         return (
@@ -253,14 +263,14 @@ class Fleet:
         place = line.index(device)
         return line[place - 1] if place else camera
 
-    def culprit(self, camera: str, mass: int) -> str | None:
+    def culprit(self, camera: str, mass: Mass) -> str | None:
         """The topmost dead device above a camera; None: it is the camera's own affair."""
         for device in reversed(self.cameras[camera].line):
             if self.dead(device, mass):
                 return device
         return None
 
-    def dead_above(self, device: str, mass: int) -> str | None:
+    def dead_above(self, device: str, mass: Mass) -> str | None:
         """The topmost dead device above another device."""
         for above in reversed(self.devices[device].line):
             if self.dead(above, mass):
