@@ -1,8 +1,8 @@
 """A simulated week of faults through the real core: does each become one incident, with its true cause?
 
 `python -m tests.bench.bench_causes [CAMERAS] [FAULTS] [DAYS] [--write]` prints the table; `--write` puts it into
-docs/causes.md. Time is simulated, so a week takes minutes. Cameras are asked every minute only around the faults of
-their own county: elsewhere nothing changes, and asking would only cost time.
+docs/causes.md. Time is simulated, so a week takes minutes. Cameras are asked every minute only around the faults
+of their own county: elsewhere nothing changes, and asking would only cost time.
 """
 
 from __future__ import annotations
@@ -272,8 +272,9 @@ def table(found: Score) -> Iterator[str]:
 def report(week: Week, found: Score, days: float, seed: int) -> str:
     mass = sum(len(trouble.cameras) > 1 for trouble in week.troubles.values())
     delays = sorted(found.delays)
+    switches = sum(device.kind == "switch" for device in week.plan.devices.values())
     lines = [
-        f"{len(week.plan.cameras):,} cameras, {sum(d.kind == 'switch' for d in week.plan.devices.values())} switches, "
+        f"{len(week.plan.cameras):,} cameras, {switches} switches, "
         f"{len(week.troubles)} faults ({mass} of several cameras) in {days:g} days, seed {seed}; ping every 60 s.",
         "",
         *table(found),
@@ -298,7 +299,7 @@ def live(cameras: int, faults: int, days: float, seed: int) -> tuple[Week, Score
 
 def main(arguments: list[str]) -> None:
     numbers = [float(text) for text in arguments if not text.startswith("--")]
-    cameras, faults, days = (*numbers, *(2000, 300, 7.0)[len(numbers) :])
+    cameras, faults, days = numbers + [2000.0, 300.0, 7.0][len(numbers) :]
     begun = time.monotonic()
     week, found = live(int(cameras), int(faults), days, seed=5)
     text = report(week, found, days, 5)

@@ -1,4 +1,4 @@
-"""The whole daemon over a simulated city: CPU, memory, lag. `python -m tests.bench.bench_daemon [CAMERAS] [SECONDS]`.
+"""The whole daemon over a simulated city: `python -m tests.bench.bench_daemon [CAMERAS] [SECONDS]`.
 
 CPU is user + system of the daemon's process, without its start; lag is asked − due, from its own histogram; the
 counts of wrong answers come from the same run.
