@@ -47,7 +47,7 @@ class Judged:
 
     `signature`: for `Context.previous` of the next frame; None where nothing could be decoded. `candidate`: for
     `learn`, with its `lit` saying of which reference; None unless the frame is good to learn from: no fault found,
-    nothing veiled by fog. `light`: what AUTO was taken for.
+    its contrast not faded by fog. `light`: what AUTO was taken for.
     """
 
     verdict: Verdict

@@ -45,6 +45,8 @@ def measure_detail(luma: Grey) -> Detail:
     rows, columns = luma.shape
     if min(rows, columns) < 4 * _BLOCK:
         return Detail(None, None, 0, 0.0)
+    # Whole blocks only: means over whole factors are several times faster.
+    luma = np.ascontiguousarray(luma[: rows // _BLOCK * _BLOCK, : columns // _BLOCK * _BLOCK])
     grain, loss = _grain(luma)
     return Detail(_sharpness(luma, grain or 0.0), grain, loss, _stripes(luma))
 
@@ -86,9 +88,14 @@ def _sharpness(luma: Grey, grain: float) -> int | None:
 
 
 def _squared_steps(luma: Grey, span: int, axis: int) -> NDArray[np.uint16]:
-    one, other = (luma[span:], luma[:-span]) if axis == 0 else (luma[:, span:], luma[:, :-span])
-    steps = cv2.absdiff(one, other)
-    return cv2.multiply(steps, steps, dtype=cv2.CV_16U).astype(np.uint16, copy=False)
+    """As large as `luma`: where no pixel lies `span` further on, the step is 0."""
+    steps = np.zeros_like(luma)
+    if axis == 0:
+        cv2.absdiff(luma[span:], luma[:-span], dst=steps[:-span])
+    else:
+        cv2.absdiff(luma[:, span:], luma[:, :-span], dst=steps[:, :-span])
+    wide: NDArray[np.uint16] = steps.astype(np.uint16)
+    return wide * wide
 
 
 def _stripes(luma: Grey) -> float:
@@ -98,11 +105,12 @@ def _stripes(luma: Grey) -> float:
     for image in (luma, cv2.transpose(luma)):
         length = image.shape[0]
         fine = image.astype(np.uint16) * np.uint16(64)
-        profile = cv2.resize(fine, (_STRIPS, length), interpolation=cv2.INTER_AREA).astype(np.int32)
+        strips = cv2.resize(fine, (_STRIPS, length), interpolation=cv2.INTER_AREA)
+        profile = np.ascontiguousarray(strips.T).astype(np.int32)
         tallest = np.zeros(length, np.int32)
         for span in _SPANS:
-            off = 2 * profile[span:-span] - profile[: -2 * span] - profile[2 * span :]
-            least = np.maximum(off.min(axis=1), -off.max(axis=1))  # negative where strips disagree
+            off = 2 * profile[:, span:-span] - profile[:, : -2 * span] - profile[:, 2 * span :]
+            least = np.maximum(off.min(axis=0), -off.max(axis=0))  # negative where strips disagree
             np.maximum(tallest[span:-span], least, out=tallest[span:-span])
         found = max(found, int(np.minimum(tallest, _TALLEST).sum()) // length)
     return found / 64

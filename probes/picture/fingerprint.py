@@ -86,7 +86,9 @@ def fingerprint(
     grey: NDArray[np.uint8], lit: Lit, sharpness: int | None, channels: tuple[int, int, int], colour: float
 ) -> Fingerprint:
     """Of one frame's luma (rows, columns), at least 3 x 3."""
-    steps = (cv2.absdiff(grey[:, 2:], grey[:, :-2]), cv2.absdiff(grey[2:], grey[:-2]))
+    steps = np.zeros((2, *grey.shape), np.uint8)  # as large as the frame: means over whole factors are quick
+    cv2.absdiff(grey[:, 2:], grey[:, :-2], dst=steps[0][:, 1:-1])
+    cv2.absdiff(grey[2:], grey[:-2], dst=steps[1][1:-1])
     means = [
         cv2.resize(one.astype(np.uint16) * np.uint16(16), (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
         for one in steps
@@ -119,7 +121,7 @@ def learn(reference: Fingerprint | None, candidate: Fingerprint) -> Fingerprint:
     if reference is None or reference.lit is not candidate.lit:
         return replace(candidate, frames=1)
     if not reference.settled:
-        fits = _fits(candidate.edges, reference.edges)
+        fits = _fits(candidate.edges, reference.edges, _FEWEST_AGREED)
         if fits is not None and fits[0] < _AGREEMENT:  # a wall or the open sky has nothing that could disagree
             return replace(candidate, frames=1)
     weight = min(reference.frames + 1, _SLOW)
@@ -175,9 +177,11 @@ class Comparison:
 
 
 _ACROSS, _DOWN = COLUMNS // 4, ROWS // 4 + 1  # cells that a view may move and still be found: a quarter
-_SPREAD = 6.0  # of local edges (0-255), for an opinion on their place
+_MIDDLE = slice(2, 7), slice(3, 9)  # the tiles that are looked for elsewhere: 30
+_FEWEST_AGREED = 15  # of them, for a first frame to be held against the one before: more than noise and cars make
+_FEWEST_MIDDLE = 8  # of them must have structure, in frame and reference: a passing lorry has five
 _LOCAL = 5  # cells: structure is what differs from the mean of so many around
-_STRUCTURE = 1000  # sum of squared differences in a tile of the reference (24 values of 0-255)
+_STRUCTURE = 700  # sum of squared differences in a tile of the reference (24 values of 0-255)
 _LOST = 0.25  # a tile that keeps less of its structure, compared with the best-kept ones, has lost it
 _WHITE = 195  # luma: snow on the ground, low sun and fog take structure away, too; a cover is seldom as light
 _DRAWN = 1  # level of contrast within a tile: a privacy mask is drawn, a cover has noise and shades
@@ -186,27 +190,31 @@ _CONTRAST = 30  # levels that a tile of the reference must have for its loss to 
 
 def compare(frame: Fingerprint, reference: Fingerprint) -> Comparison:
     """Pure; about half a millisecond."""
-    fits = _fits(frame.edges, reference.edges)
+    fits = _fits(frame.edges, reference.edges, _FEWEST_MIDDLE)
     here, elsewhere = fits or (0.0, 0.0)
     lost, kept, structure, present = _losses(frame, reference)
     contrast, evenness = _contrast_left(frame, reference)
     return Comparison(fits is not None, here, elsewhere, lost, kept, structure, present, contrast, evenness)
 
 
-def _fits(edges: NDArray[np.uint8], reference: NDArray[np.uint8]) -> tuple[float, float] | None:
+def _fits(edges: NDArray[np.uint8], reference: NDArray[np.uint8], fewest: int) -> tuple[float, float] | None:
+    # What noise, a JPEG and passers-by make of a wall fits nowhere and everywhere.
+    if min(_middle_structure(edges), _middle_structure(reference)) < fewest:
+        return None
     total = np.zeros((2 * _DOWN + 1, 2 * _ACROSS + 1), np.float32)
     for one, other in zip(edges, reference, strict=True):
         mine, theirs = (_local(side.astype(np.float32)) for side in (one, other))
         middle = np.ascontiguousarray(mine[_DOWN:-_DOWN, _ACROSS:-_ACROSS])
-        # What noise and a JPEG make of a wall fits nowhere and everywhere.
-        if middle.std() < _SPREAD or theirs.std() < _SPREAD:
-            return None
         total += cv2.matchTemplate(theirs, middle, cv2.TM_CCOEFF_NORMED)
     fits = np.round(total * 50).astype(np.int32)  # hundredths, mean of both directions
     near = slice(_DOWN - 1, _DOWN + 2), slice(_ACROSS - 1, _ACROSS + 2)
     here = int(fits[near].max())
     fits[near] = -100
     return here / 100, int(fits.max()) / 100
+
+
+def _middle_structure(edges: NDArray[np.uint8]) -> int:
+    return int(np.count_nonzero(_power(_tiles(edges))[_MIDDLE] > _STRUCTURE))
 
 
 def _local(edges: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -221,15 +229,20 @@ def _tiles(edges: NDArray[np.uint8]) -> NDArray[np.int32]:
     return above.reshape(TILES[1], TILES[0], 24)
 
 
+def _power(tiles: NDArray[np.int32]) -> NDArray[np.int32]:
+    squares: NDArray[np.int32] = (tiles * tiles).sum(axis=-1) // 144
+    return squares
+
+
 def _losses(frame: Fingerprint, reference: Fingerprint) -> tuple[float, float, int, float]:
     mine, theirs = _tiles(frame.edges), _tiles(reference.edges)
-    power = (theirs * theirs).sum(axis=-1)
-    counted = (power > _STRUCTURE * 144) & (frame.contrast > _DRAWN)
+    power = _power(theirs)
+    counted = (power > _STRUCTURE) & (frame.contrast > _DRAWN)
     counted[0] = counted[-1] = False  # captions
     structure = int(np.count_nonzero(counted))
     if not structure:
         return 0.0, 0.0, 0, 0.0
-    left = 100 * (mine * theirs).sum(axis=-1) // np.maximum(power, 1)
+    left = 100 * ((mine * theirs).sum(axis=-1) // 144) // np.maximum(power, 1)
     kept = int(np.sort(left[counted])[structure * 95 // 100])
     gone = counted & (left < _LOST * min(max(kept, 40), 100)) & (frame.light < _WHITE)
     # What has no structure to lose connects what has lost it.
@@ -237,7 +250,7 @@ def _losses(frame: Fingerprint, reference: Fingerprint) -> tuple[float, float, i
     bridges[0] = bridges[-1] = False
     parts, labels = cv2.connectedComponents(bridges.astype(np.uint8), connectivity=4)
     largest = max((int(np.count_nonzero(gone & (labels == part))) for part in range(1, parts)), default=0)
-    present = counted & ((mine * mine).sum(axis=-1) * 4 > power)
+    present = counted & (_power(mine) * 4 > power)
     return largest / structure, kept / 100, structure, int(np.count_nonzero(present)) / structure
 
 

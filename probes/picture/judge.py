@@ -43,7 +43,7 @@ def judge(data: bytes, context: Context) -> Judged:
         return Judged(_verdict(said, picture), context.light)
     facts, mine = _facts(picture, context)
     verdict = _verdict([*_of_rules(facts), _of_filling(facts), *_of_size(picture, context)], picture)
-    learnable = not verdict.findings and not facts.veiled
+    learnable = not verdict.findings and not facts.faded
     return Judged(verdict, facts.light, facts.signature, mine if learnable else None)
 
 

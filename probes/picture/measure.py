@@ -23,10 +23,10 @@ class Measures:
     """Of the middle three quarters of the rows, but for `filled_ratio`: captions and clocks stand above and below.
 
     `luma_p99`: 99 % of the pixels are no lighter (0-255). `saturated_ratio`: share of pixels of luma 245 or
-    more. `uniform_ratio`: share of blocks that are flat and all of one colour; `uniform_luma`: its luma.
-    `filled_ratio`: share of rows, from the lowest up, that a decoder filled. `chroma_p5`, `chroma_p95`,
-    `chroma_p99`: distance from grey (0-181) that 5, 95, 99 % of the small frame's pixels do not pass. `channels`:
-    mean level of blue, green and red, in sixteenths.
+    more. `uniform_ratio`: share of blocks that are flat and all of one colour, 0 where that is less than half;
+    `uniform_luma`: its luma. `filled_ratio`: share of rows, from the lowest up, that a decoder filled.
+    `chroma_p5`, `chroma_p95`, `chroma_p99`: distance from grey (0-181) that 5, 95, 99 % of the small frame's
+    pixels do not pass. `channels`: mean level of blue, green and red, in sixteenths.
     """
 
     luma_p10: int
@@ -52,10 +52,11 @@ def measure(pixels: NDArray[np.uint8], grey: Grey) -> Measures:
     rows = pixels.shape[0]
     middle = pixels[rows // 8 : rows - rows // 8]
     luma = np.ascontiguousarray(grey[rows // 8 : rows - rows // 8])
-    below = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel().cumsum()
+    below = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel().astype(np.int64).cumsum()
     total = int(below[-1])
-    ratio, uniform_luma = _uniform(middle)
-    chroma, channels = _colours(middle)
+    small = _small(middle)
+    ratio, uniform_luma = _uniform(middle, below)
+    chroma, channels = _colours(small)
     return Measures(
         luma_p10=int(np.searchsorted(below, -(-total * 10 // 100))),
         luma_p99=int(np.searchsorted(below, -(-total * 99 // 100))),
@@ -71,27 +72,40 @@ def measure(pixels: NDArray[np.uint8], grey: Grey) -> Measures:
     )
 
 
-def _colours(pixels: NDArray[np.uint8]) -> tuple[tuple[float, float, float], tuple[int, int, int]]:
-    """Distances from grey of a small frame's pixels, and its mean levels."""
+def _small(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A quarter of it each way, without its noise."""
     size = max(1, pixels.shape[1] // 4), max(1, pixels.shape[0] // 4)
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    whole = pixels[: size[1] * 4, : size[0] * 4]  # whole factors are several times faster
+    return cv2.resize(whole, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _colours(small: NDArray[np.uint8]) -> tuple[tuple[float, float, float], tuple[int, int, int]]:
+    """Distances from grey of a small frame's pixels, and its mean levels."""
     chroma = cv2.cvtColor(small, cv2.COLOR_BGR2YCrCb)[..., 1:].astype(np.int32) - 128
-    squares = np.sort((chroma * chroma).sum(axis=-1).ravel())
-    low, high, top = (float(squares[(len(squares) - 1) * share // 100]) ** 0.5 for share in (5, 95, 99))
+    squares = (chroma * chroma).sum(axis=-1).ravel()
+    places = [(len(squares) - 1) * share // 100 for share in (5, 95, 99)]
+    low, high, top = (float(square) ** 0.5 for square in np.partition(squares, places)[places])
     blue, green, red = (int(16 * total) // small[..., 0].size for total in small.sum(axis=(0, 1), dtype=np.int64))
     return (low, high, top), (blue, green, red)
 
 
 def _filled(pixels: NDArray[np.uint8]) -> float:
-    lowest = cv2.reduce(pixels, 1, cv2.REDUCE_MIN).reshape(-1, 3).astype(np.int16)
-    highest = cv2.reduce(pixels, 1, cv2.REDUCE_MAX).reshape(-1, 3).astype(np.int16)
-    grey = ((lowest >= _MID_GREY - _FILL_NEAR) & (highest <= _MID_GREY + _FILL_NEAR)).all(axis=1)
-    green = ((lowest >= _FILL_GREEN[0]) & (highest <= _FILL_GREEN[1])).all(axis=1)
-    good = np.flatnonzero(~(grey | green))
-    return (len(lowest) - 1 - int(good[-1])) / len(lowest) if len(good) else 1.0
+    """From the lowest row up, so that frames which are whole cost one row."""
+    rows = 0
+    for row in pixels[::-1]:
+        lowest, highest = row.min(axis=0).astype(np.int16), row.max(axis=0).astype(np.int16)
+        grey = (lowest >= _MID_GREY - _FILL_NEAR).all() and (highest <= _MID_GREY + _FILL_NEAR).all()
+        if not grey and not ((lowest >= _FILL_GREEN[0]).all() and (highest <= _FILL_GREEN[1]).all()):
+            break
+        rows += 1
+    return rows / len(pixels)
 
 
-def _uniform(pixels: NDArray[np.uint8]) -> tuple[float, int]:
+def _uniform(pixels: NDArray[np.uint8], below: NDArray[np.int64]) -> tuple[float, int]:
+    """`below`: how many pixels have each luma or less."""
+    wide = 2 * (_FLAT + _SAME) + 1
+    if 2 * int((below[wide:] - below[:-wide]).max()) < int(below[-1]) > 2 * int(below[wide - 1]):
+        return 0.0, 0  # no luma has half of the frame, so no colour has: the blocks need not be looked at
     lowest, highest, mean = _blocks(pixels)
     flat = ((highest - lowest) <= _FLAT).all(axis=1)
     if not flat.any():

@@ -27,12 +27,14 @@ DARK_LUMA = 32
 BRIGHT_RATIO = 0.42
 CONTRAST_LEVELS = 17
 CONTRAST_SOME_LEVELS = 5  # less than that is a wall, or nothing: no film tells itself
-CONTRAST_RATIO = 0.21
-CONTRAST_EVEN_RATIO = 0.30  # where near and far have lost alike, as fog never takes it
-EVEN = 0.60
+CONTRAST_RATIO = 0.22
+CONTRAST_EVEN_RATIO = 0.30  # where near and far have lost alike, and not in white as fog has it
+EVEN = 0.44
+WHITE_AIR_LUMA = 140
 CONTRAST_NONE_RATIO = 0.12  # so little is left by a film; something before the lens has shades of its own
 SHARPNESS = 20
-SHARPNESS_RATIO = 0.55
+SHARP_CONTRAST_RATIO = 0.72  # haze and dusk take fine structure first; a lens out of focus leaves the contrast
+SHARPNESS_RATIO = 0.52
 GRAIN_LEVELS = 18.0
 GRAIN_REDUCTION = (
     2.67  # decoded smaller by this factor or more, a frame shows that much; less reduced, it shows more
@@ -44,6 +46,8 @@ CAST_RATIO = 1.42  # a channel gained or lost so much against another
 GREY_CHROMA = 3.0
 COLOURFUL_CHROMA = 8.0  # of a reference whose colour could be missed
 OCCLUDED_RATIO = 0.25
+OCCLUDED_VEILED_RATIO = 0.60  # fog hides what is far, never nearly all
+OCCLUDED_TILES = 12  # at the least: a lorry before a bare wall hides all of the little that is there
 MOVED_GAIN = 0.14
 MOVED_FIT = 0.28  # a view that fits nowhere else has not been seen to move
 MOVED_FIT_BARE = 0.45  # the same where half of the view has no structure at all: it may be covered
@@ -51,7 +55,7 @@ PRESENT_RATIO = 0.5
 FROZEN_RATIO = 0.98
 FROZEN_NIGHT_RATIO = 1.0
 VEIL_LEVELS = 30  # contrast below which fog may be all that is seen
-VEIL_RATIO = 0.35  # of the reference's contrast, the same
+VEIL_RATIO = 0.50  # of the reference's contrast, the same
 DIM_LUMA = 40
 _OFFSET = 12 * 16  # channels' sixteenths: what a dark frame's noise adds to all channels
 
@@ -77,8 +81,13 @@ class Facts:
     @property
     def veiled(self) -> bool:
         """Fog, snowfall or a film may hide what is there."""
+        return self.contrast < VEIL_LEVELS or self.faded
+
+    @property
+    def faded(self) -> bool:
+        """Much of the contrast that the reference has is gone: nothing to learn a view from."""
         left = self.comparison.contrast_ratio if self.comparison else None
-        return self.contrast < VEIL_LEVELS or (left is not None and left < VEIL_RATIO)
+        return left is not None and left < VEIL_RATIO
 
     @property
     def filmed(self) -> bool:
@@ -162,7 +171,8 @@ def low_contrast(facts: Facts) -> Measured | str:
     left, evenness = facts.comparison.contrast_ratio, facts.comparison.evenness
     if left is None:
         return "the view never has much contrast"
-    return Measured(left, CONTRAST_EVEN_RATIO if evenness >= EVEN else CONTRAST_RATIO, below=True)
+    no_fog = evenness >= EVEN and facts.measures.luma_p10 < WHITE_AIR_LUMA
+    return Measured(left, CONTRAST_EVEN_RATIO if no_fog else CONTRAST_RATIO, below=True)
 
 
 def blur(facts: Facts) -> Measured | str:
@@ -176,6 +186,9 @@ def blur(facts: Facts) -> Measured | str:
     if sharpness is None:
         return "too few edges to tell how sharp they are"
     if facts.reference is not None and facts.reference.sharpness:
+        left = facts.comparison.contrast_ratio if facts.comparison else None
+        if left is not None and left < SHARP_CONTRAST_RATIO:
+            return _VEILED
         return Measured(sharpness / facts.reference.sharpness, SHARPNESS_RATIO, below=True)
     return Measured(sharpness, SHARPNESS, below=True)
 
@@ -241,7 +254,8 @@ def occluded(facts: Facts) -> Measured | str:
         return comparison
     if _moved(comparison).found:
         return "the view has moved"
-    return Measured(comparison.lost_ratio, OCCLUDED_RATIO)
+    least = OCCLUDED_VEILED_RATIO if facts.veiled else OCCLUDED_RATIO
+    return Measured(comparison.lost_ratio, max(least, OCCLUDED_TILES / comparison.structure))
 
 
 def moved(facts: Facts) -> Measured | str:
@@ -251,6 +265,8 @@ def moved(facts: Facts) -> Measured | str:
     comparison = _comparable(facts)
     if isinstance(comparison, str):
         return comparison
+    if facts.faded:
+        return _VEILED
     return _moved(comparison) if comparison.fits else "the middle of the view has too little structure"
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import struct
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 COLUMNS, ROWS = 32, 18
 _BAND = 3  # rows of blocks above and below in which captions and clocks stand
-_ALIVE = 3  # levels within a block: less is burnt out, black or drawn, and equal in live frames too
+_ALIVE = 6  # mean step from pixel to pixel, in sixteenths of a level: less is burnt out, black or drawn, and equal
+# in live frames, too
 _FEWEST = 24  # blocks that must be alive for an opinion
 _HEAD = struct.Struct("<BHH")
 _VERSION = 1
@@ -23,9 +25,14 @@ def signature(grey: NDArray[np.uint8]) -> bytes:
     high, wide = grey.shape[0] // ROWS, grey.shape[1] // COLUMNS
     if not high or not wide:
         return b""
-    blocks = grey[: high * ROWS, : wide * COLUMNS].reshape(ROWS, high, COLUMNS, wide)
-    sums = (blocks * _weights(high, wide)).sum(axis=(1, 3), dtype=np.uint32)
-    alive = blocks.max(axis=1).max(axis=2).astype(np.int16) - blocks.min(axis=1).min(axis=2) > _ALIVE
+    whole = np.ascontiguousarray(grey[: high * ROWS, : wide * COLUMNS])
+    weighted = whole * _weights(high, wide)
+    columns = weighted.reshape(ROWS, high, COLUMNS * wide).sum(axis=1, dtype=np.uint32)
+    sums = columns.reshape(ROWS, COLUMNS, wide).sum(axis=-1, dtype=np.uint32)
+    steps = np.zeros_like(whole)
+    cv2.absdiff(whole[:, 1:], whole[:, :-1], dst=steps[:, 1:])
+    means = cv2.resize(steps.astype(np.uint16) * np.uint16(16), (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
+    alive = means >= _ALIVE
     head: bytes = _HEAD.pack(_VERSION, high, wide)
     return b"".join((head, sums.astype("<u4").tobytes(), np.packbits(alive).tobytes()))
 
@@ -52,6 +59,8 @@ def _parts(signed: bytes) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
 
 @lru_cache(maxsize=8)
 def _weights(high: int, wide: int) -> NDArray[np.uint32]:
-    """A weight for each pixel of a block, so that the same levels in another order give another sum."""
+    """A weight for each pixel of a frame, the same in every block, so that the same levels in another order give
+    another sum."""
     spots = np.arange(1, high * wide + 1, dtype=np.uint32)
-    return ((spots * np.uint32(2_654_435_761)) >> np.uint32(7) | np.uint32(1)).reshape(1, high, 1, wide)
+    block = ((spots * np.uint32(2_654_435_761)) >> np.uint32(7) | np.uint32(1)).reshape(high, wide)
+    return np.tile(block, (ROWS, COLUMNS))

@@ -132,8 +132,15 @@ def _dark(frame: Frame, strength: int, random: Random) -> Frame:
 def _bright(frame: Frame, strength: int, random: Random) -> Frame:
     """Exposed until a fifth, two, three, four or all but a twentieth of the frame are burnt out."""
     share = (0.2, 0.4, 0.6, 0.8, 0.95)[strength - 1]
-    level = float(np.quantile(cv2.cvtColor(frame[::8, ::8], cv2.COLOR_BGR2GRAY), 1 - share))
-    return cv2.convertScaleAbs(frame, alpha=262 / max(level, 1.0)).astype(np.uint8)
+    small, gain = frame[::8, ::8], 1.0
+    while _burnt(small, gain) < share and gain < 60:
+        gain *= 1.05
+    return cv2.convertScaleAbs(frame, alpha=gain).astype(np.uint8)
+
+
+def _burnt(frame: Frame, gain: float) -> float:
+    luma = cv2.cvtColor(cv2.convertScaleAbs(frame, alpha=gain), cv2.COLOR_BGR2GRAY)
+    return int(np.count_nonzero(luma >= 250)) / luma.size
 
 
 def _low_contrast(frame: Frame, strength: int, random: Random) -> Frame:
