@@ -113,6 +113,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         snmp_interval="60s",
         onvif_interval="5m",
         frame_interval="60s",
+        device_interval="30s",
         retry_interval="5s",
     )
     # A process of its own: the city's work is not the daemon's.
