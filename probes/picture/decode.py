@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import struct
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,10 +98,21 @@ def _plain(data: bytes, size: tuple[int, int] | None) -> Picture | Damage:
 
 
 def _png_size(data: bytes) -> tuple[int, int] | None:
-    if data[12:16] != b"IHDR" or not re.search(rb"IEND\xaeB`\x82", data[-64:]):
-        return None
-    width, height = struct.unpack_from(">II", data, 16)
-    return width, height
+    """None unless every chunk is whole and nothing is animated: the decoder believes a chunk's length before it
+    has seen the chunk, and would make room for 2 GB."""
+    at, size = 8, None
+    while at + 12 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        body = data[at + 4 : at + 8 + length]
+        end = at + 12 + length
+        if end > len(data) or zlib.crc32(body) != struct.unpack_from(">I", data, end - 4)[0] or name == b"acTL":
+            return None
+        if name == b"IHDR" and length == 13:
+            size = struct.unpack_from(">II", body, 4)
+        if name == b"IEND":
+            return size
+        at = end
+    return None
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:

@@ -162,7 +162,8 @@ class Comparison:
     part that lost it. `kept`: how much structure the best-kept tiles have left (1: all of it). `structure`: tiles
     in which the reference has any; `present_ratio`: the share of them in which the frame has some, of whatever
     shape. `contrast_ratio`: what is left of the contrast where most of it is left; `evenness`: what is left where
-    little is left, as a share of that. Values come in hundredths, so that no machine rounds a verdict another way.
+    little is left, as a share of that. `light_ratio`: how light it is, against the reference. Values come in
+    hundredths, so that no machine rounds a verdict another way.
     """
 
     fits: bool
@@ -174,6 +175,7 @@ class Comparison:
     present_ratio: float
     contrast_ratio: float | None
     evenness: float
+    light_ratio: float
 
 
 _ACROSS, _DOWN = COLUMNS // 4, ROWS // 4 + 1  # cells that a view may move and still be found: a quarter
@@ -194,7 +196,8 @@ def compare(frame: Fingerprint, reference: Fingerprint) -> Comparison:
     here, elsewhere = fits or (0.0, 0.0)
     lost, kept, structure, present = _losses(frame, reference)
     contrast, evenness = _contrast_left(frame, reference)
-    return Comparison(fits is not None, here, elsewhere, lost, kept, structure, present, contrast, evenness)
+    light = round(float(np.median(frame.light)) / max(float(np.median(reference.light)), 1.0), 2)
+    return Comparison(fits is not None, here, elsewhere, lost, kept, structure, present, contrast, evenness, light)
 
 
 def _fits(edges: NDArray[np.uint8], reference: NDArray[np.uint8], fewest: int) -> tuple[float, float] | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
 
@@ -21,6 +22,9 @@ FILLED_RATIO = 0.05  # of the rows, from the lowest up, that a decoder filled be
 _GREY_LIGHT = 2.0  # distance from grey that 99 % of an infrared picture's pixels do not pass
 _SMALLEST = 3  # pixels of a side: less has no edges
 _TENTH = 84 * 9 // 10  # of the tiles in the middle rows
+
+Answer: TypeAlias = Measured | str
+"""What was measured, held against the threshold that counts for this camera; or why a fault was not checked."""
 
 WITHOUT_RULE = MappingProxyType(
     {
@@ -39,12 +43,54 @@ def judge(data: bytes, context: Context) -> Judged:
     """
     picture = decode(data)
     if isinstance(picture, Damage):
-        said = [*_of_damage(picture, context), *_of_size(picture, context)]
-        return Judged(_verdict(said, picture), context.light)
+        return Judged(_verdict(_of_damage(picture, context), picture), context.light)
     facts, mine = _facts(picture, context)
-    verdict = _verdict([*_of_rules(facts), _of_filling(facts), *_of_size(picture, context)], picture)
+    verdict = _verdict(_of_picture(picture, facts), picture)
     learnable = not verdict.findings and not facts.faded
     return Judged(verdict, facts.light, facts.signature, mine if learnable else None)
+
+
+def answers(data: bytes, context: Context) -> Mapping[Fault, Answer]:
+    """Every rule's answer on one image file's bytes, whether it found something or not: for people who ask why."""
+    picture = decode(data)
+    if isinstance(picture, Damage):
+        return _of_damage(picture, context)
+    return _of_picture(picture, _facts(picture, context)[0])
+
+
+def _of_picture(picture: Picture, facts: Facts) -> Mapping[Fault, Answer]:
+    said: dict[Fault, Answer] = {fault: rule(facts) for fault, rule in RULES.items()}
+    said[Fault.CORRUPT] = _filling(facts)
+    said[Fault.RESOLUTION] = _size(picture, facts.context)
+    return {fault: _held(fault, answer, facts.context) for fault, answer in said.items()}
+
+
+def _of_damage(damage: Damage, context: Context) -> Mapping[Fault, Answer]:
+    said: dict[Fault, Answer] = dict.fromkeys(RULES, f"the picture is corrupt: {damage.why}")
+    said[Fault.CORRUPT] = Measured(1, 1)  # complaints of the strict decoder, which ends at the first
+    said[Fault.RESOLUTION] = _size(damage, context)
+    return {fault: _held(fault, answer, context) for fault, answer in said.items()}
+
+
+def _held(fault: Fault, answer: Answer, context: Context) -> Answer:
+    """With the camera's own threshold in place of the rule's, where it has one."""
+    if fault not in context.thresholds:
+        return answer
+    threshold = context.thresholds[fault]
+    if threshold is OFF:
+        return "switched off"
+    return replace(answer, threshold=threshold) if isinstance(answer, Measured) else answer
+
+
+def _verdict(said: Mapping[Fault, Answer], picture: Picture | Damage) -> Verdict:
+    findings = tuple(
+        Finding(fault, answer.value, answer.threshold)
+        for fault, answer in said.items()
+        if isinstance(answer, Measured) and answer.found
+    )
+    not_checked = [NotChecked(fault, answer) for fault, answer in said.items() if isinstance(answer, str)]
+    not_checked += [NotChecked(name, why) for name, why in WITHOUT_RULE.items()]
+    return Verdict(findings, tuple(not_checked), picture.width, picture.height)
 
 
 def _facts(picture: Picture, context: Context) -> tuple[Facts, Fingerprint | None]:
@@ -86,54 +132,18 @@ def _reference(context: Context, lit: Lit) -> tuple[Fingerprint | None, str]:
     return None, "there is no reference of the camera's view"
 
 
-def _of_rules(facts: Facts) -> Iterator[Finding | NotChecked]:
-    for fault, rule in RULES.items():
-        answer = rule(facts)
-        if isinstance(answer, Measured):
-            yield from _held(fault, answer, facts.context)
-        else:
-            yield NotChecked(fault, answer)
-
-
-def _of_filling(facts: Facts) -> Finding | NotChecked | None:
+def _filling(facts: Facts) -> Measured:
     """`corrupt` beside a broken file: the frame was whole for the file's maker, who filled what did not come."""
     filled = facts.measures.filled_ratio
-    filled = filled if filled < ALL_FILLED_RATIO else 0.0
-    return next(_held(Fault.CORRUPT, Measured(filled, FILLED_RATIO), facts.context), None)
+    return Measured(filled if filled < ALL_FILLED_RATIO else 0.0, FILLED_RATIO)
 
 
-def _of_damage(damage: Damage, context: Context) -> Iterator[Finding | NotChecked]:
-    # The strict decoder ends at the first complaint: there is one.
-    yield from _held(Fault.CORRUPT, Measured(1, 1), context)
-    for fault in RULES:
-        yield NotChecked(fault, f"the picture is corrupt: {damage.why}")
-
-
-def _of_size(picture: Picture | Damage, context: Context) -> Iterator[Finding | NotChecked]:
+def _size(picture: Picture | Damage, context: Context) -> Answer:
     """The picture is smaller than promised. Value: the smaller of its two sides' shares of the promise."""
     if context.expect is None:
-        yield NotChecked(Fault.RESOLUTION, "no resolution was promised for this picture")
-    elif picture.width is None or picture.height is None:
-        yield NotChecked(Fault.RESOLUTION, "the picture is corrupt")
-    else:
-        # Sides sorted: a camera mounted for a corridor turns its picture upright.
-        sides = zip(sorted((picture.width, picture.height)), sorted(context.expect), strict=True)
-        ratio = min(side / promised for side, promised in sides)
-        yield from _held(Fault.RESOLUTION, Measured(ratio, 1.0, below=True), context)
-
-
-def _held(fault: Fault, measured: Measured, context: Context) -> Iterator[Finding | NotChecked]:
-    """A finding where the value passes the camera's own threshold, or the rule's."""
-    threshold = context.thresholds.get(fault, measured.threshold)
-    if threshold is OFF:
-        yield NotChecked(fault, "switched off")
-    elif replace(measured, threshold=threshold).found:
-        yield Finding(fault, measured.value, threshold)
-
-
-def _verdict(said: Iterable[Finding | NotChecked | None], picture: Picture | Damage) -> Verdict:
-    kept = [one for one in said if one is not None]
-    findings = tuple(one for one in kept if isinstance(one, Finding))
-    not_checked = tuple(one for one in kept if isinstance(one, NotChecked))
-    without = tuple(NotChecked(name, why) for name, why in WITHOUT_RULE.items())
-    return Verdict(findings, not_checked + without, picture.width, picture.height)
+        return "no resolution was promised for this picture"
+    if picture.width is None or picture.height is None:
+        return "the picture is corrupt"
+    # Sides sorted: a camera mounted for a corridor turns its picture upright.
+    sides = zip(sorted((picture.width, picture.height)), sorted(context.expect), strict=True)
+    return Measured(min(side / promised for side, promised in sides), 1.0, below=True)

@@ -25,7 +25,7 @@ DRAWN_SHARPNESS = 150
 WHITE_LUMA = 235  # an even white frame is a blinded sensor (`bright`), not a lost signal
 DARK_LUMA = 32
 BRIGHT_RATIO = 0.42
-CONTRAST_LEVELS = 17
+CONTRAST_LEVELS = 12
 CONTRAST_SOME_LEVELS = 5  # less than that is a wall, or nothing: no film tells itself
 CONTRAST_RATIO = 0.22
 CONTRAST_EVEN_RATIO = 0.30  # where near and far have lost alike, and not in white as fog has it
@@ -33,15 +33,15 @@ EVEN = 0.44
 WHITE_AIR_LUMA = 140
 CONTRAST_NONE_RATIO = 0.12  # so little is left by a film; something before the lens has shades of its own
 SHARPNESS = 20
+COVERED_EVENNESS = 0.40  # snow on the ground takes contrast from a part of the view,
+COVERED_LIGHT_RATIO = 1.25  # and makes all of it lighter
 SHARP_CONTRAST_RATIO = 0.72  # haze and dusk take fine structure first; a lens out of focus leaves the contrast
 SHARPNESS_RATIO = 0.52
 GRAIN_LEVELS = 18.0
-GRAIN_REDUCTION = (
-    2.67  # decoded smaller by this factor or more, a frame shows that much; less reduced, it shows more
-)
+GRAIN_REDUCTION = 2.67  # decoded smaller by less than this, a frame shows more of its grain
 GRAIN_LOSS = 115  # hundredths
 STRIPE_LEVELS = 3.5
-CAST_CHROMA = 28.0
+CAST_CHROMA = 45.0
 CAST_RATIO = 1.42  # a channel gained or lost so much against another
 GREY_CHROMA = 3.0
 COLOURFUL_CHROMA = 8.0  # of a reference whose colour could be missed
@@ -56,7 +56,6 @@ FROZEN_RATIO = 0.98
 FROZEN_NIGHT_RATIO = 1.0
 VEIL_LEVELS = 30  # contrast below which fog may be all that is seen
 VEIL_RATIO = 0.50  # of the reference's contrast, the same
-DIM_LUMA = 40
 _OFFSET = 12 * 16  # channels' sixteenths: what a dark frame's noise adds to all channels
 
 
@@ -117,6 +116,16 @@ class Measured:
 
 Rule: TypeAlias = Callable[[Facts], Measured | str]
 
+BELOW = frozenset({Fault.DARK, Fault.LOW_CONTRAST, Fault.BLUR, Fault.GREYSCALE, Fault.RESOLUTION})
+"""The faults that are found below their threshold; all others at it or above."""
+
+
+def stricter(fault: Fault, value: float) -> float:
+    """A camera's own threshold after an operator marked a finding of `value` as false: by a tenth, it would not
+    have been found. In the unit of the rule, so it belongs to one camera and one state of its reference."""
+    return value * (0.9 if fault in BELOW else 1.1)
+
+
 _BLINDED = "too little is to be seen in the frame"
 _VEILED = "fog or a film may hide what is there"
 
@@ -171,6 +180,7 @@ def low_contrast(facts: Facts) -> Measured | str:
     left, evenness = facts.comparison.contrast_ratio, facts.comparison.evenness
     if left is None:
         return "the view never has much contrast"
+    left /= max(min(facts.comparison.light_ratio, 1.0), 0.1)  # at dusk it is light that is lost
     no_fog = evenness >= EVEN and facts.measures.luma_p10 < WHITE_AIR_LUMA
     return Measured(left, CONTRAST_EVEN_RATIO if no_fog else CONTRAST_RATIO, below=True)
 
@@ -178,19 +188,28 @@ def low_contrast(facts: Facts) -> Measured | str:
 def blur(facts: Facts) -> Measured | str:
     """Not even the sharpest edges are sharp. Value: share of the reference's sharpness; without,
     `Detail.sharpness`."""
-    if facts.blinded:
-        return _BLINDED
-    if facts.veiled:
-        return _VEILED
     sharpness = facts.measures.detail.sharpness
+    hidden = _softened(facts)
+    if hidden:
+        return hidden
     if sharpness is None:
         return "too few edges to tell how sharp they are"
     if facts.reference is not None and facts.reference.sharpness:
-        left = facts.comparison.contrast_ratio if facts.comparison else None
-        if left is not None and left < SHARP_CONTRAST_RATIO:
-            return _VEILED
         return Measured(sharpness / facts.reference.sharpness, SHARPNESS_RATIO, below=True)
     return Measured(sharpness, SHARPNESS, below=True)
+
+
+def _softened(facts: Facts) -> str:
+    """What else than the lens may have taken the sharpest edges; empty if nothing."""
+    if facts.blinded:
+        return _BLINDED
+    comparison = facts.comparison
+    left = comparison.contrast_ratio if comparison else None
+    if facts.veiled or (left is not None and left < SHARP_CONTRAST_RATIO):
+        return _VEILED
+    if comparison and comparison.evenness < COVERED_EVENNESS and comparison.light_ratio > COVERED_LIGHT_RATIO:
+        return "snow or glare may cover what had edges"
+    return ""
 
 
 def noise(facts: Facts) -> Measured | str:
@@ -239,7 +258,7 @@ def greyscale(facts: Facts) -> Measured | str:
         return "infrared pictures are grey by night"
     if facts.blinded:
         return _BLINDED
-    if facts.contrast < VEIL_LEVELS:
+    if facts.veiled:
         return "fog takes the colour away"
     if facts.reference is not None and facts.reference.colour < COLOURFUL_CHROMA * 100:
         return "the view never has much colour"
