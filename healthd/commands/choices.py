@@ -34,10 +34,10 @@ def chosen_period(arguments: argparse.Namespace, config: Config) -> Span:
             span = Span(parse_moment(arguments.start, zone), end)
     except ValueError as error:
         raise Wrong(str(error)) from error
-    if span.start >= span.end:
-        raise Wrong("the period is empty or reversed", "--from must lie before --to")
     if span.start >= now:
         raise Wrong("the period lies in the future", "nothing is known of it yet")
+    if span.start >= span.end:
+        raise Wrong("the period is empty or reversed", "--from must lie before --to")
     return span
 
 

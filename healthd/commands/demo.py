@@ -19,9 +19,9 @@ from healthd.city.options import CityOptions
 from healthd.city.plan import Plan
 from healthd.city.serve import serving
 from healthd.commands.common import Commands
-from healthd.problems import Wrong
+from healthd.problems import BadInput, Wrong
 from healthd.setup import read_setup
-from healthd.store import Batch, Store
+from healthd.store import Batch, Store, StoreError
 
 log = logging.getLogger("healthd.demo")
 
@@ -113,7 +113,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         snmp_interval="60s",
         onvif_interval="5m",
         frame_interval="60s",
-        device_interval="30s",
+        device_interval="60s",
         retry_interval="5s",
     )
     # A process of its own: the city's work is not the daemon's.
@@ -145,7 +145,7 @@ def _city_process(options: CityOptions, days: int, ready: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the demo ends the city after the daemon
     try:
         asyncio.run(_city_of_demo(options, days, ready))
-    except CityError as error:
+    except (CityError, BadInput, StoreError, OSError) as error:
         ready.send(str(error))
 
 
