@@ -30,7 +30,8 @@ FLOORS = (
     " healthd.web_options",
     "healthd.buckets healthd.config healthd.inventory",
     "healthd.pool",
-    "healthd.cells healthd.rates healthd.setup",
+    "healthd.cells healthd.rates healthd.setup healthd.sightings",
+    "healthd.topology",
     "healthd.incidents healthd.windows",
     "healthd.live",
     "healthd.city healthd.clock healthd.core healthd.metrics healthd.schedule healthd.selfmetrics healthd.store"

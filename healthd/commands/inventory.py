@@ -1,4 +1,4 @@
-"""`healthd inventory check|diff`."""
+"""`healthd inventory check|diff|topology`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from healthd.commands import topology
 from healthd.commands.common import Commands, add_config, add_json, print_json
 from healthd.config import Config, load_config
 from healthd.inventory import Difference, diff, load_inventory, lost_share
@@ -31,6 +32,7 @@ def add_to(commands: Commands) -> None:
     add_config(compare)
     add_json(compare)
     compare.set_defaults(work=_diff)
+    topology.add_to(parts)
 
 
 def _check(arguments: argparse.Namespace) -> int:

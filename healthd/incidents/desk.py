@@ -1,8 +1,10 @@
-"""Where results become facts for the cause rules: it keeps fleet and board, folds the reach of devices, and has
-asked what would tell more: the neighbours of who fails first, the tables of the device above, once it is back."""
+"""Where results become facts for the cause rules: it keeps fleet and board, folds the reach of devices, learns
+from their tables, and has asked what would tell more: the neighbours of who fails first, the tables of the device
+above, once it is back."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +14,7 @@ from healthd.incidents.fleet import Fleet, PortFacts
 from healthd.incidents.incident import Happening
 from healthd.model import Asked, Axis, Camera, Flip, Inventory, Moment, State
 from healthd.state import Holding, Rules, advance_online, online_reading, settle
+from healthd.topology import Learner
 from probes.base import Memory, Outcome, Reason
 from probes.port_names import port_named
 
@@ -39,24 +42,26 @@ class Desk:
         self._devices: set[str] = set()  # devices that are to be asked
         self._by_address: dict[str, list[str]] = {}
         self._siblings: dict[str, list[str]] = {}
-        self._port_names: dict[str, set[str]] = {}
+        self._port_names: dict[str, Counter[str]] = {}  # device -> words for its ports, and who hangs there
+        self.learner = Learner(self.fleet.inventory)
         self._index()
 
     def replace(self, inventory: Inventory) -> None:
-        """Take another inventory."""
-        self.fleet.replace(inventory)
+        """Take another inventory; what was learnt of the network is kept."""
+        self.learner.replace(inventory)
+        self.fleet.replace(inventory, self.learner.placed)
         self._index()
 
     def _index(self) -> None:
         self._by_address, self._siblings, self._port_names = {}, {}, {}
-        for device in self.fleet.inventory.devices.values():
+        for device in (facts.device for facts in self.fleet.devices.values()):
             if device.address:
                 self._by_address.setdefault(device.address, []).append(device.id)
-            self._port_names.setdefault(device.upstream, set()).add(device.upstream_port)
+            self._port_names.setdefault(device.upstream, Counter())[device.upstream_port] += 1
         for facts in self.fleet.cameras.values():
             if facts.camera.asked:
                 self._siblings.setdefault(facts.line[0], []).append(facts.camera.reach)
-                self._port_names.setdefault(facts.line[0], set()).add(facts.camera.upstream_port)
+                self._port_names.setdefault(facts.line[0], Counter())[facts.camera.upstream_port] += 1
         self._holdings = {key: held for key, held in self._holdings.items() if key in self.fleet.devices}
         self._pending &= self._holdings.keys()
 
@@ -177,14 +182,33 @@ class Desk:
         self._memories[device] = replace(self.memory(device), **known)
         uptime = result.values.get("uptime_seconds")
         booted = asked.asked - round(1000 * uptime) if uptime is not None else 0
+        self._learn(device, result.values)
         self.fleet.device_read(device, booted, self._ports(device, result.values), asked.asked)
+
+    def _learn(self, device: str, values: Mapping[str, Any]) -> None:
+        """Hang cameras and devices where the walk shows them, as far as the inventory does not say."""
+        changes = self.learner.take(device, values)
+        if not changes:
+            return
+        devices = {id_: self.fleet.devices[id_] for id_ in changes if id_ in self.fleet.devices}
+        for facts in devices.values():
+            self._port_names[facts.device.upstream] -= Counter((facts.device.upstream_port,))
+        moved = self.fleet.learn(changes)
+        for facts in devices.values():
+            self._port_names.setdefault(facts.device.upstream, Counter())[facts.device.upstream_port] += 1
+        for camera, before in moved.items():
+            now = self.fleet.cameras[camera]
+            if now.camera.asked:
+                self._siblings[before.device].remove(now.camera.reach)
+                self._siblings.setdefault(now.line[0], []).append(now.camera.reach)
+                self._port_names[before.device] -= Counter((before.port,))
+                self._port_names.setdefault(now.line[0], Counter())[now.camera.upstream_port] += 1
 
     def _ports(self, device: str, values: Mapping[str, Any]) -> Mapping[str, PortFacts]:
         """The ports that the inventory names, by its words for them."""
         ports = values.get("ports", ())
-        names = self._port_names.get(device, set())
         found = {}
-        for name in names - {""}:
+        for name in self._port_names.get(device, {}).keys() - {""}:
             port = port_named(ports, name)
             if port is not None:
                 detection = str(port.poe.detection) if port.poe is not None else None

@@ -7,12 +7,15 @@ of them answered. A device is *dead* when nothing behind it answers any more, mo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from types import MappingProxyType
 from typing import NamedTuple
 
+from healthd.incidents.lines import hung_camera, hung_device, line_of, way_up
 from healthd.model import Camera, Device, Inventory, Moment, State
+from healthd.topology import Place
 
 SUBNET = "subnet"
 """The kind of the stand-ins for what cameras without upstream hang on."""
@@ -23,6 +26,9 @@ class Mass(NamedTuple):
 
     cameras: int
     window: Moment
+
+
+_NOTHING: Mapping[str, Place] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,11 @@ class DeviceFacts:
 
 
 class Fleet:
-    """The facts of all cameras and devices. `dirty_cameras` and `dirty_devices` have changed since last taken."""
+    """The facts of all cameras and devices. `dirty_cameras` and `dirty_devices` have changed since last taken.
+
+    Where the inventory does not say what a camera or device hangs on, what was learnt counts: their `camera` and
+    `device` here have it as upstream.
+    """
 
     def __init__(self, inventory: Inventory) -> None:
         self.cameras: dict[str, CameraFacts] = {}
@@ -89,25 +99,29 @@ class Fleet:
         self.dirty_cameras: set[str] = set()
         self.dirty_devices: set[str] = set()
         self._dead: dict[str, bool] = {}  # answers of `dead` since the last `take_dirty`: it is asked per camera
+        self._feeds: Mapping[str, str] = {}
+        self._learnt: dict[str, Place] = {}
         self.replace(inventory)
 
-    def replace(self, inventory: Inventory) -> None:
-        """Take another inventory; who stays keeps what is known. Cameras that moved or left are dirty."""
-        self.inventory = inventory
+    def replace(self, inventory: Inventory, learnt: Mapping[str, Place] = _NOTHING) -> None:
+        """Take another inventory, and where cameras and devices hang of which it does not tell. Who stays keeps
+        what is known. Cameras that moved or left are dirty."""
+        self.inventory, self._learnt = inventory, dict(learnt)
         old_cameras, old_devices = self.cameras, self.devices
         self.devices = {}
-        feeds = _feeds(inventory)
-        for device in inventory.devices.values():
+        self._feeds = _feeds(inventory)
+        placed = {device.id: hung_device(device, learnt) for device in inventory.devices.values()}
+        for device in placed.values():
             facts = old_devices.get(device.id) or DeviceFacts(device, ())
-            facts.device, facts.line = device, _line_of(inventory, feeds, device.id)
+            facts.device, facts.line = device, line_of(placed, self._feeds, device.id)
             facts.below, facts.leaves, facts.down, facts.children = 0, 0, {}, []
             self.devices[device.id] = facts
         for facts in self.devices.values():
             if facts.line:
                 self.devices[facts.line[0]].children.append(facts.device.id)
         self.cameras = {}
-        for camera in inventory.cameras.values():
-            line = tuple(_line(inventory, feeds, camera.placement.upstream)) or (self._subnet(camera),)
+        for camera in (hung_camera(camera, learnt) for camera in inventory.cameras.values()):
+            line = tuple(way_up(placed, self._feeds, camera.placement.upstream)) or (self._subnet(camera),)
             known = old_cameras.get(camera.id)
             if known is None or known.line != line or known.camera.placement != camera.placement:
                 self.dirty_cameras.add(camera.id)
@@ -128,6 +142,57 @@ class Fleet:
             above.leaves += place == 0
             if facts.online is State.OFFLINE:
                 above.down[facts.camera.id] = facts.since
+
+    # --- what was learnt of links --------------------------------------------------------------------------
+
+    def learn(self, changes: Mapping[str, Place | None]) -> Mapping[str, Place]:
+        """Take what is new about where cameras and devices hang (None: it is not known any more). Returns the
+        cameras with another place above them, and what they hung on before."""
+        for id_, place in changes.items():
+            if place is None:
+                self._learnt.pop(id_, None)
+            else:
+                self._learnt[id_] = place
+        moved = changes.keys() & self.cameras.keys()
+        devices = changes.keys() & self.devices.keys()
+        if devices:
+            lower = self._hang(devices)
+            moved |= {id_ for id_, facts in self.cameras.items() if not lower.isdisjoint(facts.line)}
+        placed = {id_: facts.device for id_, facts in self.devices.items()}
+        return {id_: self._move(self.cameras[id_], placed) for id_ in sorted(moved)}
+
+    def _hang(self, moved: Set[str]) -> set[str]:
+        """Hang devices where they are by now; returns them with all below."""
+        for id_ in moved:
+            self.devices[id_].device = hung_device(self.inventory.devices[id_], self._learnt)
+        placed = {id_: facts.device for id_, facts in self.devices.items()}
+        lower = {id_ for id_, facts in self.devices.items() if id_ in moved or not moved.isdisjoint(facts.line)}
+        for id_ in sorted(lower):
+            facts, line = self.devices[id_], line_of(placed, self._feeds, id_)
+            if facts.line[:1] != line[:1]:
+                for above in facts.line[:1]:
+                    self.devices[above].children.remove(id_)
+                for above in line[:1]:
+                    self.devices[above].children.append(id_)
+            self.dirty_devices.update((id_, *facts.line, *line))
+            facts.line = line
+        return lower
+
+    def _move(self, facts: CameraFacts, placed: Mapping[str, Device]) -> Place:
+        """Hang a camera where it is by now; returns where it was."""
+        before = Place(facts.line[0], facts.camera.upstream_port)
+        for place, device in enumerate(facts.line):
+            above = self.devices[device]
+            above.below -= facts.camera.asked
+            above.leaves -= place == 0
+            above.down.pop(facts.camera.id, None)
+        camera = hung_camera(self.inventory.cameras[facts.camera.id], self._learnt)
+        line = tuple(way_up(placed, self._feeds, camera.placement.upstream)) or (self._subnet(camera),)
+        self.dirty_devices.update((*facts.line, *line))
+        self.dirty_cameras.add(camera.id)
+        facts.camera, facts.line = camera, line
+        self._count(facts)
+        return before
 
     # --- what was seen -------------------------------------------------------------------------------------
 
@@ -309,26 +374,6 @@ def _feeds(inventory: Inventory) -> Mapping[str, str]:
         if feed in inventory.devices and camera.placement.upstream in inventory.devices:
             named[camera.placement.upstream].append(feed)
     return {device: most_common(feeds) for device, feeds in named.items()}
-
-
-def _line_of(inventory: Inventory, feeds: Mapping[str, str], device: str) -> tuple[str, ...]:
-    """What is above a device; above a power feed what is above the devices that it feeds."""
-    fed = next((other for other, feed in feeds.items() if feed == device), device)
-    line = tuple(_line(inventory, feeds, fed))
-    return line[line.index(device) + 1 :]
-
-
-def _line(inventory: Inventory, feeds: Mapping[str, str], device: str) -> Iterator[str]:
-    """From a device up to the root, each with its power feed behind it."""
-    seen: set[str] = set()
-    while device in inventory.devices and device not in seen:
-        seen.add(device)
-        yield device
-        feed = feeds.get(device, "")
-        if feed and feed not in seen and feed != inventory.devices[device].upstream:
-            seen.add(feed)
-            yield feed
-        device = inventory.devices[device].upstream
 
 
 def most_common(values: Iterable[str]) -> str:

@@ -1,0 +1,46 @@
+"""What is above a camera or device, by the inventory and, where that is silent, by what was learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from healthd.model import Camera, Device
+from healthd.topology import Place
+
+
+def hung_camera(camera: Camera, learnt: Mapping[str, Place]) -> Camera:
+    """It, with the learnt place where the inventory names no device, or no port of the device."""
+    place, upstream = learnt.get(camera.id), camera.placement.upstream
+    if place is None or camera.upstream_port or upstream not in ("", place.device):
+        return camera
+    where = replace(camera.placement, upstream=place.device)
+    return replace(camera, placement=where, upstream_port=place.port)
+
+
+def hung_device(device: Device, learnt: Mapping[str, Place]) -> Device:
+    """It, with the learnt place where the inventory names no device that it hangs on."""
+    place = learnt.get(device.id)
+    if place is None or device.upstream:
+        return device
+    return replace(device, upstream=place.device, upstream_port=place.port)
+
+
+def line_of(devices: Mapping[str, Device], feeds: Mapping[str, str], device: str) -> tuple[str, ...]:
+    """What is above a device; above a power feed what is above the devices that it feeds."""
+    fed = next((other for other, feed in feeds.items() if feed == device), device)
+    line = tuple(way_up(devices, feeds, fed))
+    return line[line.index(device) + 1 :]
+
+
+def way_up(devices: Mapping[str, Device], feeds: Mapping[str, str], device: str) -> Iterator[str]:
+    """From a device up to the root, each with its power feed behind it."""
+    seen: set[str] = set()
+    while device in devices and device not in seen:
+        seen.add(device)
+        yield device
+        feed = feeds.get(device, "")
+        if feed and feed not in seen and feed != devices[device].upstream:
+            seen.add(feed)
+            yield feed
+        device = devices[device].upstream
