@@ -185,7 +185,9 @@ def test_restart_continues_and_the_gap_is_unknown(config: Path) -> None:
     """After kill -9 states go on without a flip, and the seconds in between are nobody's fault."""
     with daemon(config) as running:
         running.ready()
-        time.sleep(3)
+        good = {"region": root_region(config), "class": "all", "axis": "picture", "state": "good"}
+        wait_until(lambda: running.value("healthd_region_cameras", **good) == 30)
+        time.sleep(2)
         running.program.process.kill()
         running.program.process.wait()
     flips = count_flips(config)
