@@ -17,7 +17,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 DEMO_PACKAGES := nftables
 TEST_PACKAGES := snmpd snmp prometheus nftables fping iputils-ping iproute2 chromium fonts-noto-cjk
 
-.PHONY: help demo test test-slow check format lint types rules wheel bench lock setup-demo setup-test clean
+.PHONY: help demo test test-slow check format lint types rules wheel bench bench-picture lock setup-demo setup-test clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -59,8 +59,12 @@ wheel: setup-test ## build the wheel into dist/ and prove that it runs without t
 
 bench: setup-test ## print the benchmark tables, other programs measured in the same run
 	$(PIP) install -c constraints.txt --group bench
-	@for bench in tests/bench/bench_*.py; do name=$$(basename "$$bench" .py); \
+	@for bench in $(filter-out %/bench_picture.py,$(wildcard tests/bench/bench_*.py)); do name=$$(basename "$$bench" .py); \
 	echo "== $$name"; $(BIN)/python -m "tests.bench.$$name"; done
+
+# A quarter of an hour: no part of `make bench`.
+bench-picture: setup-test ## measure how accurate the picture's judgement is; writes docs/picture-accuracy.md
+	nice -n 10 $(BIN)/python -m tests.bench.bench_picture -o docs/picture-accuracy.md
 
 lock: ## write constraints.txt anew: the newest versions that pyproject.toml allows
 	@away=$$(mktemp -d); trap 'rm -rf "$$away"' EXIT; set -x; \

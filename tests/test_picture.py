@@ -229,6 +229,20 @@ def test_bombs_are_refused_by_their_header() -> None:
     assert (judge(huge, (640, 360)).width, judge(png, None).width) == (20_000, 20_000)
 
 
+def test_a_png_is_whole_before_it_is_decoded() -> None:
+    """A chunk that claims 2 GB, a wrong checksum and an animation are corrupt before the decoder sees them."""
+    whole = encoded(plain(1, 2, 3, width=64, height=64), ".png")
+    body = whole.index(b"IDAT")
+    claims = whole[: body - 4] + struct.pack(">I", 0x7FFFFFFF) + whole[body:]
+    animated = b"acTL" + struct.pack(">II", 2, 0)
+    chunk = struct.pack(">I", 8) + animated + struct.pack(">I", zlib.crc32(animated))
+    for data in (claims, whole[: body + 6] + b"\x00\x01" + whole[body + 8 :], whole[:33] + chunk + whole[33:]):
+        started = time.process_time()
+        assert isinstance(decode(data), Damage)
+        assert time.process_time() - started < 0.1
+    assert isinstance(decode(whole), Picture)
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"<html>no</html>", b"GIF89a", b"\xff\xd8", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"]
 )
