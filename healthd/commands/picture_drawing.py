@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.picture.decode import Damage, decode
+from probes.picture.decode import Damage, Picture, decode
 from probes.picture.judge import Answer
 from probes.picture.verdict import Fault
 
@@ -29,13 +29,13 @@ def explain(data: bytes, said: Mapping[Fault, Answer]) -> bytes:
     return cv2.imencode(".png", canvas)[1].tobytes()
 
 
-def _show(canvas: NDArray[np.uint8], picture: object) -> None:
+def _show(canvas: NDArray[np.uint8], picture: Picture | Damage) -> None:
     room = canvas[: canvas.shape[0], :_WIDTH]
     room[:] = 128
     if isinstance(picture, Damage):
         _write(canvas, picture.why, (20, 40))
         return
-    pixels: NDArray[np.uint8] = picture.pixels  # type: ignore[attr-defined] # a Picture, as it is no Damage
+    pixels = picture.pixels
     scale = min(room.shape[1] / pixels.shape[1], room.shape[0] / pixels.shape[0])
     size = max(1, int(pixels.shape[1] * scale)), max(1, int(pixels.shape[0] * scale))
     room[: size[1], : size[0]] = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
