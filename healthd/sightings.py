@@ -177,11 +177,15 @@ class Sightings:
             old = told.resolved.get(address)
             if old is None or old[0] != mac:
                 self._answers(address, old[0] if old else "", mac)
+            if old != (mac, True):
                 changed.add(address)
             resolvers.add(device)
             told.resolved[address] = (mac, True)
         for address in told.resolved.keys() - now.keys():
-            told.resolved[address] = (told.resolved[address][0], False)
+            mac, fresh = told.resolved[address]
+            told.resolved[address] = (mac, False)
+            if fresh:
+                changed.add(address)
         return changed
 
     def _answers(self, address: str, old: str, mac: str) -> None:

@@ -244,15 +244,16 @@ class Learner:
         silent = [id_ for id_ in sorted(devices) if not devices[id_].upstream and devices[id_].kind != "power"]
         before = {id_: self._placed.pop(id_) for id_ in silent if id_ in self._placed}
         self._near = self._lines()
-        while any(self._place_device(id_) for id_ in silent if id_ not in self._placed):
-            pass  # who has its place tells more of those beside it
-        for id_ in silent:
-            if len(self._parents(id_)) > 1:
-                self._placed.pop(id_, None)
+        found = [*silent]
+        while found:  # who has its place tells more of those beside it
+            found = [id_ for id_ in silent if id_ not in self._placed and self._place_device(id_)]
+        self._up = {id_: self._parents(id_) for id_ in silent}
+        for id_ in [id_ for id_ in silent if len(self._up[id_]) > 1]:
+            self._placed.pop(id_, None)
         return {id_: place for id_ in silent if (place := self._placed.get(id_)) != before.get(id_)}
 
     def _place_device(self, device: str) -> bool:
-        parents = self._parents(device)
+        parents = [] if self._twins(device) else self._parents(device)
         if len(parents) == 1:
             self._placed[device] = parents[0].place
         return len(parents) == 1
@@ -314,7 +315,7 @@ class Learner:
     def _device_link(self, device: Device) -> Link | None:
         id_, twins = device.id, self._twins(device.id)
         declared = Place(device.upstream, device.upstream_port) if device.upstream else None
-        lines = self._parents(id_) if declared is None else self._against(id_, declared)
+        lines = self._up.get(id_, []) if declared is None else self._against(id_, declared)
         places = tuple(sorted({line.place for line in lines}))
         tells = [f"{_source_word(line)} shows it at {_said(line.place)}" for line in lines]
         circle = self._circle(id_)

@@ -13,7 +13,7 @@ from ipaddress import ip_network
 from types import MappingProxyType
 from typing import NamedTuple
 
-from healthd.incidents.lines import hung_camera, hung_device, line_of, way_up
+from healthd.incidents.lines import fed_first, hung_camera, hung_device, line_of, way_up
 from healthd.model import Camera, Device, Inventory, Moment, State
 from healthd.topology import Place
 
@@ -111,9 +111,10 @@ class Fleet:
         self.devices = {}
         self._feeds = _feeds(inventory)
         placed = {device.id: hung_device(device, learnt) for device in inventory.devices.values()}
+        first = fed_first(placed, self._feeds)
         for device in placed.values():
             facts = old_devices.get(device.id) or DeviceFacts(device, ())
-            facts.device, facts.line = device, line_of(placed, self._feeds, device.id)
+            facts.device, facts.line = device, line_of(placed, self._feeds, first, device.id)
             facts.below, facts.leaves, facts.down, facts.children = 0, 0, {}, []
             self.devices[device.id] = facts
         for facts in self.devices.values():
@@ -167,8 +168,12 @@ class Fleet:
             self.devices[id_].device = hung_device(self.inventory.devices[id_], self._learnt)
         placed = {id_: facts.device for id_, facts in self.devices.items()}
         lower = {id_ for id_, facts in self.devices.items() if id_ in moved or not moved.isdisjoint(facts.line)}
-        for id_ in sorted(lower):
-            facts, line = self.devices[id_], line_of(placed, self._feeds, id_)
+        feeds = {
+            self._feeds[id_] for id_ in lower & self._feeds.keys()
+        }  # what is above them is above what they feed
+        first = fed_first(placed, self._feeds)
+        for id_ in sorted(lower | feeds):
+            facts, line = self.devices[id_], line_of(placed, self._feeds, first, id_)
             if facts.line[:1] != line[:1]:
                 for above in facts.line[:1]:
                     self.devices[above].children.remove(id_)

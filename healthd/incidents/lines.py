@@ -26,10 +26,21 @@ def hung_device(device: Device, learnt: Mapping[str, Place]) -> Device:
     return replace(device, upstream=place.device, upstream_port=place.port)
 
 
-def line_of(devices: Mapping[str, Device], feeds: Mapping[str, str], device: str) -> tuple[str, ...]:
-    """What is above a device; above a power feed what is above the devices that it feeds."""
-    fed = next((other for other, feed in feeds.items() if feed == device), device)
-    line = tuple(way_up(devices, feeds, fed))
+def fed_first(devices: Mapping[str, Device], feeds: Mapping[str, str]) -> Mapping[str, str]:
+    """Power feed -> the device of those it feeds that is nearest to the root. With another of them a feed could
+    come to hang below what it feeds: two switches of a cabinet, one on the other."""
+    found: dict[str, tuple[int, str]] = {}
+    for device, feed in feeds.items():
+        rank = (sum(1 for _ in way_up(devices, {}, device)), device)
+        found[feed] = min(rank, found.get(feed, rank))
+    return {feed: device for feed, (_, device) in found.items()}
+
+
+def line_of(
+    devices: Mapping[str, Device], feeds: Mapping[str, str], first: Mapping[str, str], device: str
+) -> tuple[str, ...]:
+    """What is above a device; above a power feed what is above the one of `first`."""
+    line = tuple(way_up(devices, feeds, first.get(device, device)))
     return line[line.index(device) + 1 :]
 
 
