@@ -238,6 +238,30 @@ def test_cabinet_without_power_takes_both_switches() -> None:
     assert sum(what == "opened" for what, _ in town.whats()) == 1
 
 
+def test_feed_stands_above_everything_that_it_feeds() -> None:
+    """A recorder and its switch in one cabinet, named by their cameras' column `power`, hang on the one feed."""
+    devices = {
+        "feed": Device("feed", "feed", "power", "3201"),
+        "sw": Device("sw", "switch", "switch", "3201", "127.1.0.2"),
+        "nvr": Device("nvr", "recorder", "nvr", "3201", "127.1.0.3", upstream="sw"),
+    }
+    cameras = {
+        f"{upstream}{n}": Camera(
+            f"{upstream}{n}",
+            "",
+            f"127.1.9.{n}",
+            Placement("3201", "1", upstream=upstream),
+            channel=n,
+            tags={"power": "feed"},
+        )
+        for upstream in ("sw", "nvr")
+        for n in (1, 2)
+    }
+    fleet = Fleet(Inventory(REGIONS, devices, cameras))
+    assert fleet.cameras["nvr1"].line == ("nvr", "sw", "feed")
+    assert fleet.devices["feed"].children == ["sw"]
+
+
 def test_region_link_takes_everything_below_and_devices_are_merged() -> None:
     """A dead router is the one incident; a switch's that was open before becomes part of it."""
     town = Town()

@@ -172,7 +172,7 @@ def differences(town: Daemon) -> list[tuple[str, ...]]:
         stored = {
             (row["key"], row["class"], row["rate"], row["profile"]): row for row in rates(town.config, *span)
         }
-    found = []
+    found: list[tuple[str, ...]] = []
     for row in live:
         key = (row["key"], row["class"], row["rate"], row["profile"])
         names = (

@@ -45,13 +45,13 @@ def line_of(
 
 
 def way_up(devices: Mapping[str, Device], feeds: Mapping[str, str], device: str) -> Iterator[str]:
-    """From a device up to the root, each with its power feed behind it."""
+    """From a device up to the root, with a power feed behind the topmost of the devices that it feeds."""
     seen: set[str] = set()
     while device in devices and device not in seen:
         seen.add(device)
         yield device
-        feed = feeds.get(device, "")
-        if feed and feed not in seen and feed != devices[device].upstream:
+        feed, upstream = feeds.get(device, ""), devices[device].upstream
+        if feed and feed not in seen and feed not in (upstream, feeds.get(upstream)):
             seen.add(feed)
             yield feed
-        device = devices[device].upstream
+        device = upstream
