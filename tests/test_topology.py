@@ -396,9 +396,9 @@ def test_two_switches_of_a_cabinet_one_on_the_other() -> None:
     cameras = [camera(n, upstream, tags={"power": "feed"}) for n, upstream in ((1, "sw1"), (2, "a-second"))]
     fleet = Fleet(town(*cameras, **{"feed": feed, "a-second": second}))
     fleet.learn({"a-second": Place("sw1", "ge9")})
-    assert fleet.cameras["c2"].line == ("a-second", "feed", "sw1", "router")
+    assert fleet.cameras["c2"].line == ("a-second", "sw1", "feed", "router")
     assert fleet.devices["feed"].line == ("router",)
-    assert fleet.devices["sw1"].children == []
+    assert fleet.devices["sw1"].children == ["a-second"]
 
 
 def test_an_incident_has_its_cause_by_the_learnt_port() -> None:
