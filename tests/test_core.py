@@ -237,6 +237,19 @@ def test_channels_of_a_device_share_its_refused_logins() -> None:
     assert story.core.memory("c2") == Memory()
 
 
+def test_refused_login_is_an_account_incident_whatever_snmp_says() -> None:
+    """ONVIF refuses the login, SNMP answers with a secret of its own: the login is still refused."""
+    story = Story()
+    story.pings()
+    told = []
+    for _ in range(4):
+        story.pings()
+        story.fold(("c1", "onvif", Result.fail(Reason.AUTH)), ("c1", "snmp", Result.ok(uptime_seconds=5.0)))
+        story.core.judge(story.now)
+        told += [(str(h.what), str(h.incident.cause)) for h in story.core.take().happenings]
+    assert told == [("opened", "account")]
+
+
 def test_restart_continues_states_without_flips() -> None:
     """States of the last run hold until something else is seen; a restart alone flips nothing."""
     states = {("c1", Axis.ONLINE): (State.OFFLINE, START - 900_000, (), "timeout")}

@@ -102,6 +102,8 @@ class Desk:
     def camera_said(self, camera: Camera, asked: Asked) -> None:
         """ONVIF or frame: whether the login is taken, and what time it is there."""
         result = asked.result
+        if asked.check not in ("onvif", "frame"):
+            return  # SNMP has a secret of its own
         if result.outcome is Outcome.FAIL and result.reason is Reason.AUTH:
             self.fleet.login_is(camera.id, refused=True, at=asked.asked)
         elif result.outcome is Outcome.OK:
