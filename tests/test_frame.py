@@ -323,3 +323,14 @@ async def test_no_tls_where_tls_was_named(probe: FrameProbe, camera: FakeCamera)
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/snap"
         result = await probe.ask(camera.target(snapshot_url=url))
     assert (result.outcome, result.reason) == (Outcome.FAIL, Reason.TLS), result.detail
+
+
+async def test_faults_that_need_a_reference_wait_for_one(probe: FrameProbe, camera: FakeCamera) -> None:
+    """A camera that nothing is known of is accused of no fault that only a reference can tell."""
+    grey = np.full((360, 640), 128, dtype=np.uint8)
+    grey[::4] = 140  # hardly any contrast, no colour, nothing sharp
+    camera.snapshot = cv2.imencode(".jpg", cv2.GaussianBlur(grey, (31, 31), 9))[1].tobytes()
+    result = await probe.ask(knowing(camera))
+    skipped = {row["fault"] for row in result.values["not_checked"]}
+    assert {"low_contrast", "blur", "colour_cast", "greyscale", "occluded", "moved"} <= skipped
+    assert {"low_contrast", "blur", "greyscale", "occluded"}.isdisjoint(result.values["faults"])
