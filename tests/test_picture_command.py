@@ -50,7 +50,7 @@ def test_json_has_the_promised_keys(good: Path, tmp_path: Path, capsys: pytest.C
     assert (first["file"], first["verdict"], first["width"], first["height"]) == (str(good), "ok", WIDE, HIGH)
     assert (second["verdict"], faults(second)) == ("faulty", ["dark"])
     (finding,) = second["faults"]
-    assert 0 < finding["value"] < finding["threshold"] == 32
+    assert 0 < finding["value"] < finding["threshold"] == 28
     assert {"moved", "frozen", "ptz", "greyscale"} <= {one["fault"] for one in first["not_checked"]}
     assert all(one["why"] for one in first["not_checked"])
 

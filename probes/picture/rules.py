@@ -23,7 +23,7 @@ BLACK_LUMA = 24
 BLACK_DRAWN_RATIO = 0.90  # where the rest is text: drawn edges are sharper than any lens can show
 DRAWN_SHARPNESS = 150
 WHITE_LUMA = 235  # an even white frame is a blinded sensor (`bright`), not a lost signal
-DARK_LUMA = 32
+DARK_LUMA = 28
 BRIGHT_RATIO = 0.42
 CONTRAST_LEVELS = 12
 CONTRAST_SOME_LEVELS = 5  # less than that is a wall, or nothing: no film tells itself
@@ -42,7 +42,7 @@ GRAIN_REDUCTION = 2.67  # decoded smaller by less than this, a frame shows more 
 GRAIN_LOSS = 115  # hundredths
 STRIPE_LEVELS = 3.5
 CAST_CHROMA = 45.0
-CAST_RATIO = 1.42  # a channel gained or lost so much against another
+CAST_RATIO = 1.38  # a channel gained or lost so much against another
 GREY_CHROMA = 3.0
 COLOURFUL_CHROMA = 8.0  # of a reference whose colour could be missed
 OCCLUDED_RATIO = 0.25
@@ -230,9 +230,9 @@ def stripes(facts: Facts) -> Measured | str:
 
 
 def colour_cast(facts: Facts) -> Measured | str:
-    """The balance of the channels is off. Value: by what factor one gained on another against the reference, a
-    turn towards grey (fog, snow) counted half; without a reference, the distance from grey that 95 % of the frame
-    pass."""
+    """The frame is tinted, and its view is not. Value: the factor by which one channel gained on another against
+    the reference, or by which they differ if that is less; without a reference, the distance from grey that 95 %
+    of the frame pass."""
     if facts.light is Light.NIGHT:
         return "at night lamps colour everything"
     if facts.blinded:
@@ -243,11 +243,11 @@ def colour_cast(facts: Facts) -> Measured | str:
 
 
 def _channel_shift(mine: tuple[int, int, int], theirs: tuple[int, int, int]) -> float:
-    """The largest factor by which one channel changed against another."""
+    """The largest factor by which one channel changed against another; but no more than by which they differ now,
+    or every blue sky that clouds over would have a cast."""
     balances = [(now + _OFFSET) / (then + _OFFSET) for now, then in zip(mine, theirs, strict=True)]
-    factor = max(balances) / min(balances)
-    spreads = [(max(levels) + _OFFSET) / (min(levels) + _OFFSET) for levels in (mine, theirs)]
-    return factor if spreads[0] > spreads[1] else factor**0.5
+    tint = (max(mine) + _OFFSET) / (min(mine) + _OFFSET)
+    return min(max(balances) / min(balances), tint)
 
 
 def greyscale(facts: Facts) -> Measured | str:
