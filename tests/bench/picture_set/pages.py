@@ -48,9 +48,9 @@ as lost contrast; colour is not missed in haze; snow and glare over a part of th
 `dark` is darker. The second look only showed that the first of these was half done.
 """
 
-_OF_SUMMARY = """Of all frames with the fault, the share in which it was named. *Confirmed*: in three of three
-frames, ten minutes apart. *Any fault*: the frame was called faulty, whatever for. *Without reference*: as before
-one is learnt.
+_OF_SUMMARY = """Of all frames with the fault, the share in which it was named. *Confirmed*: in three of three frames, ten
+minutes apart. *Any fault*: the frame was called faulty, whatever for. *Without reference*: as before one is learnt.
+*Not checked*: missed frames of which the verdict said so, with the reason; they count as missed all the same.
 """
 
 _OF_WEEK = """A simulated week of {cameras:,} cameras: one frame an hour and two more, five and ten minutes after
@@ -102,9 +102,12 @@ def _summary(tally: Tally) -> str:
         found = _sum(tally.found, kind)
         target = 0.90 if kind in _LOOSER else 0.95
         met = "-" if kind in _UNAIMED else f"{target:.2f} {'met' if found.share >= target else '**missed**'}"
+        left_out = sum(tally.not_checked[kind, strength, False] for strength in STRENGTHS[UNUSABLE - 1 :])
         others = (_sum(counts, kind) for counts in (tally.held, tally.any_fault, tally.bare))
-        rows.append([f"`{kind}`", found.shown(), met, *(f"{one.share:.3f}" for one in others)])
-    return table(["fault", "one frame", "target", "confirmed", "any fault", "without reference"], rows)
+        rows.append([f"`{kind}`", found.shown(), met, *(f"{one.share:.3f}" for one in others), str(left_out)])
+    return table(
+        ["fault", "one frame", "target", "confirmed", "any fault", "without reference", "not checked"], rows
+    )
 
 
 def _by_strength(tally: Tally) -> str:
