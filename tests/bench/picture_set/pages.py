@@ -50,7 +50,8 @@ as lost contrast; colour is not missed in haze; snow and glare over a part of th
 
 _OF_SUMMARY = """Of all frames with the fault, the share in which it was named. *Confirmed*: in three of three
 frames, ten minutes apart. *Any fault*: the frame was called faulty, whatever for. *Without reference*: as before
-one is learnt. *Not checked*: missed frames of which the verdict said so, with the reason; they count as missed all the same.
+one is learnt. *Not checked*: missed frames of which the verdict said so, with the reason; they count as missed all
+the same.
 """
 
 _OF_WEEK = """A simulated week of {cameras:,} cameras: one frame an hour and two more, five and ten minutes after
