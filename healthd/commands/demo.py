@@ -119,6 +119,9 @@ def _demo(arguments: argparse.Namespace) -> int:
     # A process of its own: the city's work is not the daemon's.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
+    print(
+        f"Building a city of {arguments.cameras:,} cameras with {arguments.history} days of past ...", flush=True
+    )
     city = context.Process(target=_city_process, args=(options, arguments.history, theirs), name="city")
     city.start()
     theirs.close()
