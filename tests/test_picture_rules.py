@@ -15,7 +15,7 @@ from probes.picture.confirm import Confirmation, Seen, confirmed
 from probes.picture.context import OFF, Context, Judged, Light
 from probes.picture.fingerprint import Fingerprint, learn
 from probes.picture.judge import answers, judge
-from probes.picture.rules import BELOW, RULES, Measured, stricter
+from probes.picture.rules import BELOW, CAST_RATIO, RULES, Measured, _channel_shift, stricter
 from probes.picture.verdict import Fault
 from tests.bench.picture_set.cameras import Camera, camera_at
 from tests.bench.picture_set.degrade import Broken
@@ -170,6 +170,14 @@ def test_a_view_is_compared_only_in_its_own_light(camera: Camera) -> None:
     assert reference is not None
     young = Context(light=Light.DAY, day=dataclasses.replace(reference, frames=2))
     assert reasons(judge(good(), young))["moved"] == "the reference is still being learnt"
+
+
+def test_a_turn_towards_grey_is_no_cast() -> None:
+    """A blue sky that clouds over has none; the same tint on a grey view, a deeper one and another one have it."""
+    grey, sky, deep, clouded = (1600, 1600, 1600), (2800, 1900, 1000), (2800, 1300, 600), (2000, 1700, 1400)
+    assert _channel_shift(clouded, sky) == _channel_shift(grey, sky) == 1.0
+    for mine, theirs in ((sky, grey), (deep, sky), ((1000, 1900, 2800), sky)):
+        assert _channel_shift(mine, theirs) >= CAST_RATIO
 
 
 def test_a_turning_camera_never_moves(camera: Camera) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import permutations
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -42,7 +43,7 @@ GRAIN_REDUCTION = 2.67  # decoded smaller by less than this, a frame shows more 
 GRAIN_LOSS = 115  # hundredths
 STRIPE_LEVELS = 3.5
 CAST_CHROMA = 45.0
-CAST_RATIO = 1.38  # a channel gained or lost so much against another
+CAST_RATIO = 1.33
 GREY_CHROMA = 3.0
 COLOURFUL_CHROMA = 8.0  # of a reference whose colour could be missed
 OCCLUDED_RATIO = 0.25
@@ -230,9 +231,8 @@ def stripes(facts: Facts) -> Measured | str:
 
 
 def colour_cast(facts: Facts) -> Measured | str:
-    """The frame is tinted, and its view is not. Value: the factor by which one channel gained on another against
-    the reference, or by which they differ if that is less; without a reference, the distance from grey that 95 %
-    of the frame pass."""
+    """The frame is tinted, and its view is not. Value: the factor by which one channel stands above another, beyond
+    the same of the reference; without a reference, the distance from grey that 95 % of the frame pass."""
     if facts.light is Light.NIGHT:
         return "at night lamps colour everything"
     if facts.blinded:
@@ -243,11 +243,14 @@ def colour_cast(facts: Facts) -> Measured | str:
 
 
 def _channel_shift(mine: tuple[int, int, int], theirs: tuple[int, int, int]) -> float:
-    """The largest factor by which one channel changed against another; but no more than by which they differ now,
-    or every blue sky that clouds over would have a cast."""
-    balances = [(now + _OFFSET) / (then + _OFFSET) for now, then in zip(mine, theirs, strict=True)]
-    tint = (max(mine) + _OFFSET) / (min(mine) + _OFFSET)
-    return min(max(balances) / min(balances), tint)
+    """The largest factor by which a channel stands above another beyond what lies between grey and the reference: a
+    blue sky that clouds over turns towards grey, and that is no cast."""
+    found = 1.0
+    for one, other in permutations(range(3), 2):
+        now = (mine[one] + _OFFSET) / (mine[other] + _OFFSET)
+        then = (theirs[one] + _OFFSET) / (theirs[other] + _OFFSET)
+        found = max(found, now / max(then, 1.0))
+    return found
 
 
 def greyscale(facts: Facts) -> Measured | str:

@@ -37,7 +37,7 @@ lower one.
 """
 
 
-_LOOKS = """**How often the testing half was looked at.** Three times, so it is not quite unseen. The first look
+_LOOKS = """**How often the testing half was looked at.** Four times, so it is not quite unseen. The first look
 gave one-frame recalls of 0.904 (`low_contrast`), 0.944 (`blur`), 0.924 (`colour_cast`), 0.838 (`occluded`), 0.864
 (`moved`) and 0.98 to 1.00 (all others), false alarms between 0 and 5.7 % by kind of good frame, and 1.4 % of
 hourly looks after confirmation. Nearly all of it was two photographs without anything to hold on to: an open blue
@@ -45,7 +45,8 @@ sky, which was accused of a cast before it had a reference and so never got one,
 some rules changed, for reasons that hold for any camera and with thresholds read off the tuning half: a cast
 without reference takes far more tint, and with one it must be visible in the frame itself; dusk no longer counts
 as lost contrast; colour is not missed in haze; snow and glare over a part of the view leave `blur` not checked;
-`dark` is darker. The second look only showed that the first of these was half done.
+`dark` is darker. The second and the third look only showed that the first of these was half done: a sky that turns
+towards grey is no cast, however little it turns.
 """
 
 _OF_SUMMARY = """Of all frames with the fault, the share in which it was named. *Confirmed*: in three of three
