@@ -231,8 +231,8 @@ def stripes(facts: Facts) -> Measured | str:
 
 
 def colour_cast(facts: Facts) -> Measured | str:
-    """The frame is tinted, and its view is not. Value: the factor by which one channel stands above another, beyond
-    the same of the reference; without a reference, the distance from grey that 95 % of the frame pass."""
+    """The frame is tinted, and its view is not. Value: the factor by which one channel stands above another,
+    beyond the same of the reference; without a reference, the distance from grey that 95 % of the frame pass."""
     if facts.light is Light.NIGHT:
         return "at night lamps colour everything"
     if facts.blinded:
@@ -243,8 +243,8 @@ def colour_cast(facts: Facts) -> Measured | str:
 
 
 def _channel_shift(mine: tuple[int, int, int], theirs: tuple[int, int, int]) -> float:
-    """The largest factor by which a channel stands above another beyond what lies between grey and the reference: a
-    blue sky that clouds over turns towards grey, and that is no cast."""
+    """The largest factor by which a channel stands above another beyond what lies between grey and the reference:
+    a blue sky that clouds over turns towards grey, and that is no cast."""
     found = 1.0
     for one, other in permutations(range(3), 2):
         now = (mine[one] + _OFFSET) / (mine[other] + _OFFSET)
