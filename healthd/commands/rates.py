@@ -5,20 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 from healthd.commands.choices import add_period, chosen_period, known_region, with_profile
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.config import Config
-from healthd.model import CLASSES, CameraHistory, Moment
+from healthd.figures import Figures, figures, watch_of
+from healthd.model import CLASSES, Moment
 from healthd.periods import Span, iso
 from healthd.pool import RATES
 from healthd.problems import Wrong, did_you_mean
 from healthd.profiles import BUILT_IN
-from healthd.rates import Row, explain, percent, rows
+from healthd.rates import Row, explain, percent
 from healthd.setup import Setup, rate_terms, read_setup
 from healthd.store import Store
-from healthd.timeline import Watch
 
 _SLOW_SECONDS = 2.0
 _VERDICTS = {"pass": "32", "fail": "31", "insufficient": "33"}
@@ -55,35 +57,34 @@ def _rates(arguments: argparse.Namespace) -> int:
     try:
         if arguments.explain:
             return _print_ledger(arguments, setup, store, span)
-        found = [
-            row
-            for row in _read(arguments, setup, store, span)
-            if arguments.class_ in (None, row.class_) and arguments.rate in (None, row.rate)
-        ]
+        found = _read(arguments, setup, store, span)
     finally:
         store.close()
     if arguments.json:
-        print_json([row.as_json(setup.config.timezone) for row in found])
+        print_json(found.as_json(setup.config.timezone))
     else:
-        _print(found, setup.config, simulated=setup.config.simulated)
+        _print(found, setup.config)
     return 0
 
 
-def _watch(setup: Setup, store: Store, span: Span) -> Watch:
-    begun = store.first_heartbeat()
-    heartbeats = store.heartbeats(begun, span.end) if begun is not None else []
-    return Watch(heartbeats, setup.config.timezone, span.start, span.end)
-
-
-def _read(arguments: argparse.Namespace, setup: Setup, store: Store, span: Span) -> Iterator[Row]:
-    known = store.regions()
-    terms = rate_terms(setup, known)
-    known_region(arguments.region, terms.inventory)
+def _read(arguments: argparse.Namespace, setup: Setup, store: Store, span: Span) -> Figures:
+    known_region(arguments.region, rate_terms(setup, store.regions()).inventory)
     if arguments.camera:
         _known_camera(arguments.camera, store)
-    cameras = {arguments.camera} if arguments.camera else None
-    histories = _with_progress(store.histories(span.start, span.end, cameras=cameras))
-    return rows(histories, _watch(setup, store, span), terms, by=arguments.by, region=arguments.region or "")
+    with _progress() as each:
+        found = figures(
+            store,
+            setup,
+            span,
+            by=arguments.by,
+            region=arguments.region or "",
+            camera=arguments.camera or "",
+            each=each,
+        )
+    wanted = [
+        row for row in found.rows if arguments.class_ in (None, row.class_) and arguments.rate in (None, row.rate)
+    ]
+    return replace(found, rows=wanted)
 
 
 def _known_camera(camera: str, store: Store) -> None:
@@ -92,26 +93,30 @@ def _known_camera(camera: str, store: Store) -> None:
         raise Wrong(f'--camera "{camera}": never seen', did_you_mean(camera, list(names)))
 
 
-def _with_progress(histories: Iterable[CameraHistory]) -> Iterator[CameraHistory]:
-    """Count on the terminal once it takes longer than two seconds."""
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None]]:
+    """Counts on the terminal once it takes longer than two seconds."""
     begun, shown = time.monotonic(), False
-    for count, history in enumerate(histories):
-        if sys.stderr.isatty() and count % 500 == 0 and time.monotonic() - begun > _SLOW_SECONDS:
+
+    def each(count: int) -> None:
+        nonlocal shown
+        if count % 500 == 0 and sys.stderr.isatty() and time.monotonic() - begun > _SLOW_SECONDS:
             print(f"\r{count:,} cameras", end="", file=sys.stderr, flush=True)
             shown = True
-        yield history
+
+    yield each
     if shown:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def _print(found: Sequence[Row], config: Config, *, simulated: bool) -> None:
-    if not found:
+def _print(found: Figures, config: Config) -> None:
+    if not found.rows:
         print("Nothing was assessed in this period.")
         return
-    first = found[0]
+    first = found.rows[0]
     clipped = ": nothing is known after the last heartbeat" if first.clipped else ""
     print(f"{config.site}, {iso(first.start, config.timezone)} to {iso(first.end, config.timezone)}{clipped}")
-    if simulated:
+    if config.simulated:
         print("SIMULATED DATA")
     header = (
         first.by,
@@ -126,10 +131,10 @@ def _print(found: Sequence[Row], config: Config, *, simulated: bool) -> None:
         "coverage",
         "gap",
     )
-    lines = [header, *(_cells(row) for row in found)]
+    lines = [header, *(_cells(row) for row in found.rows)]
     text = table(lines, frozenset({5, 6, 7, 9, 10})).splitlines()
     print(text[0])
-    for line, row in zip(text[1:], found, strict=True):
+    for line, row in zip(text[1:], found.rows, strict=True):
         colour = _VERDICTS.get(row.verdict) if sys.stdout.isatty() else None
         print(f"\033[{colour}m{line}\033[0m" if colour else line)
 
@@ -154,7 +159,8 @@ def _print_ledger(arguments: argparse.Namespace, setup: Setup, store: Store, spa
     if not arguments.camera:
         raise Wrong("--explain needs --camera ID", "a ledger is of one camera")
     _known_camera(arguments.camera, store)
-    zone, watch = setup.config.timezone, _watch(setup, store, span)
+    zone = setup.config.timezone
+    watch = watch_of(store, zone, span)
     terms = rate_terms(setup, store.regions())
     [history] = store.histories(span.start, span.end, cameras={arguments.camera})
     ledgers = [
