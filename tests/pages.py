@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
+from healthd.incidents.evidence import clue, plain
 from healthd.incidents.incident import Acknowledgement, Cause, Incident, Kind
 from healthd.live import CameraView, Page, RegionTraffic, Repairs
 from healthd.model import Camera, Device, Inventory, Lifecycle, Maintainer, Moment, Placement, Region, State
@@ -147,7 +148,7 @@ def troubled(quiet: Page) -> Page:
         Cause.POWER,
         subject="sw-1",
         acknowledged=taken,
-        evidence=("sw-1 does not answer since 15:00.", "2 of 2 cameras behind it are down."),
+        evidence=(clue("device_silent", device="sw-1", cameras=2), plain("2 of 2 cameras behind it are down.")),
     )
     dark = {
         "kind": Kind.PICTURE,

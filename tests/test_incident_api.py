@@ -69,9 +69,17 @@ async def test_list_is_narrowed(query: str, ids: list[str], client: ClientSessio
     assert [one["incident"] for one in await json_of(client, PATH + query)] == ids
 
 
+@pytest.mark.parametrize("path", ["?open=1&lang=zh", "/i-2?lang=zh"])
+async def test_evidence_in_chinese(path: str, client: ClientSession) -> None:
+    """The evidence's sentences come in the language that is asked for, in a list and of one incident."""
+    found = await json_of(client, PATH + path)
+    one = found[0] if isinstance(found, list) else found
+    assert one["evidence"][0] == "sw-1 及其下 2 台摄像机均无应答"
+
+
 @pytest.mark.parametrize(
     "query",
-    ["open=yes", "region=9", "kind=odd", "cause=moon", "days=-1", "since=-1", "since=x", "limit=0&since=1"],
+    ["lang=fr", "lang=fr&since=1", "open=yes", "region=9", "kind=odd", "cause=moon", "days=-1", "since=-1", "since=x", "limit=0&since=1"],
 )
 async def test_list_refuses_in_json(query: str, client: ClientSession) -> None:
     """A filter that cannot be read is a 400 that names it, never a list of something else."""

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from healthd.cli import main
+from healthd.incidents.evidence import clue
 from healthd.incidents.incident import Acknowledgement, Cause, Happening, Incident, Kind, What
 from healthd.model import Axis, Change, Flip, Placement, State
 from healthd.store import Batch, Store
@@ -46,9 +47,7 @@ def incident(key: str, subject: str, cameras: list[str], **changes: Any) -> Inci
     return replace(made, **{"most_cameras": len(cameras), "due": NOW - HOUR, **changes})
 
 
-SWITCH = incident(
-    "ISWITCH", "sw1", CAMERAS[:4], evidence=("一号交换机 and the 4 cameras behind it do not answer",)
-)
+SWITCH = incident("ISWITCH", "sw1", CAMERAS[:4], evidence=(clue("device_silent", device="一号交换机", cameras=4),))
 DARK = incident(
     "IDARK", "c04", ["c04"], kind=Kind.PICTURE, cause=Cause.PICTURE, acknowledged=Acknowledgement("王", NOW - HOUR)
 )
@@ -118,6 +117,13 @@ def test_list_has_what_the_contract_names(told: Any) -> None:
     named = "kind cause subject region class unit maintainer counts_for cameras camera_ids since due overdue"
     assert {*named.split(), "acknowledged", "closed", "verified", "evidence"} <= one.keys()
     assert (one["cameras"], one["overdue"], one["counts_for"]) == (4, True, "power")
+
+
+def test_evidence_in_chinese(told: Any) -> None:
+    """`--lang zh` tells the evidence in Chinese, in the table and in JSON."""
+    sentence = "一号交换机 及其下 4 台摄像机均无应答"
+    assert sentence in told("--open", "--lang", "zh")[1]
+    assert [sentence] in [one["evidence"] for one in document(told("--json", "--lang", "zh"))]
 
 
 def test_list_is_narrowed(told: Any) -> None:

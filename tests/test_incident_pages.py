@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from aiohttp import ClientSession
 
+from healthd.incidents.evidence import clue, plain
 from healthd.incidents.incident import Acknowledgement, Cause, CountsFor, Kind
 from healthd.live import CameraView
 from healthd.model import Axis, Device, Flip, Lifecycle, Maintainer, Placement, Region, State
@@ -59,7 +60,7 @@ async def test_incidents_in_english(client: ClientSession) -> None:
     """The same in English, with the evidence in the sentences of the rules."""
     told = section(await read(client, "/?lang=en"), "Open incidents", "Cameras that are bad now")
     assert "offline no power 城东派出所 2 号交换机 switch sw-1" in told
-    assert "Evidence (2) sw-1 does not answer since 15:00. 2 of 2 cameras behind it are down." in told
+    assert "Evidence (2) sw-1 and the 2 cameras behind it do not answer 2 of 2 cameras behind it are down." in told
     assert "overdue by 2 h 0 min" in told
     assert "by 王工" in told
 
@@ -133,7 +134,7 @@ async def test_incident_page(client: ClientSession) -> None:
         "状态 处理中",
         "责任归属 供电责任",
         "运维单位 江海安防 0513-5555 0199",
-        "判断依据 sw-1 does not answer since 15:00.",
+        "判断依据 sw-1 及其下 2 台摄像机均无应答",
         "人民路与工农路口 4 号 cam-00004 离线 超时无应答 127.1.0.4 sw-1 端口 5",
         "人民路与工农路口 8 号 cam-00008 未知",
     ):
@@ -255,7 +256,7 @@ async def test_hostile_names_are_only_text(site: Site, client: ClientSession) ->
         region=EVIL,
         unit=EVIL,
         maintainer=EVIL,
-        evidence=(EVIL,),
+        evidence=(plain(EVIL), clue("restarted", device=EVIL)),
         acknowledged=Acknowledgement(EVIL, AT, EVIL),
     )
     merged = replace(odd, id="m", closed=AT, merged_into=EVIL)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from healthd.incidents.evidence import clue, plain
 from healthd.incidents.incident import Acknowledgement, Cause, Happening, Incident, Kind, What
 from healthd.model import Axis, Flip, State
 from healthd.store import Batch, Store, StoreError
@@ -55,7 +56,7 @@ WHOLE = incident(
     camera_ids=frozenset({"c1", "c2", "c3"}),
     due=9_000,
     most_cameras=7,
-    evidence=("交换机 sw-12 重启过", "40 cameras behind it"),
+    evidence=(clue("restarted", device="交换机 sw-12"), plain("40 cameras behind it")),
     acknowledged=Acknowledgement("王", 150, "在路上"),
     verified=True,
     merged_into="i9",

@@ -431,4 +431,4 @@ def test_an_incident_has_its_cause_by_the_learnt_port() -> None:
     desk.happenings(300_000)
     (incident,) = desk.board.incidents
     assert (incident.subject, incident.cause) == ("c1", Cause.POWER)
-    assert "port ge3 of switch 1" in incident.evidence[0]
+    assert "port ge3 of switch 1" in incident.evidence[0].text()

@@ -14,6 +14,7 @@ from healthd.commands.choices import known_region, region_and_below
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.commands.names import region_name, subject_name
 from healthd.config import load_config
+from healthd.incidents.evidence import SENTENCES
 from healthd.incidents.incident import Incident
 from healthd.model import Inventory, Moment
 from healthd.periods import local
@@ -39,6 +40,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--days", type=int, default=30, metavar="N", help="closed ones of the last N days; default: 30"
     )
+    parser.add_argument("--lang", choices=[*SENTENCES], default="en", help="of the evidence; default: en")
     add_json(parser)
     parser.set_defaults(work=_list)
     # `-c FILE` may stand before or after the word: what is left out after it must not hide what stood before.
@@ -76,9 +78,9 @@ def _list(arguments: argparse.Namespace) -> int:
     finally:
         store.close()
     if arguments.json:
-        print_json([incident.as_json(now) for incident in found])
+        print_json([incident.as_json(now, arguments.lang) for incident in found])
     else:
-        _print(found, setup, inventory, now)
+        _print(found, setup, inventory, now, arguments.lang)
     return 0
 
 
@@ -108,7 +110,7 @@ def _known_maintainer(name: str, inventory: Inventory) -> None:
         raise Wrong(f'--maintainer "{name}": unknown', did_you_mean(name, sorted(names - {""})))
 
 
-def _print(found: Sequence[Incident], setup: Setup, inventory: Inventory, now: Moment) -> None:
+def _print(found: Sequence[Incident], setup: Setup, inventory: Inventory, now: Moment, language: str) -> None:
     if setup.config.simulated:
         print("SIMULATED DATA")
     if not found:
@@ -123,7 +125,7 @@ def _print(found: Sequence[Incident], setup: Setup, inventory: Inventory, now: M
         ("incident", "since", "kind", "cause", "subject", "region", "cameras", "maintainer", "due", "state", "")
     ]
     for incident in found:
-        evidence = incident.evidence[0] if incident.evidence else ""
+        evidence = incident.evidence[0].text(language) if incident.evidence else ""
         lines.append(
             (
                 incident.id,

@@ -1,9 +1,10 @@
-"""Why something is down: pure rules from facts to a cause and the sentences that say so (see docs/causes.md)."""
+"""Why something is down: pure rules from facts to a cause and the evidence that says so (see docs/causes.md)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from healthd.incidents.evidence import Clue, clue
 from healthd.incidents.fleet import CameraFacts, DeviceFacts, PortFacts
 from healthd.incidents.incident import Cause, Kind
 from healthd.model import Moment, State
@@ -16,120 +17,103 @@ _NO_POWER = frozenset({"fault", "other_fault"})
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A cause with its evidence in words."""
+    """A cause with its evidence."""
 
     cause: Cause
-    evidence: tuple[str, ...]
+    evidence: tuple[Clue, ...]
 
 
 def of_camera(facts: CameraFacts, port: PortFacts | None, above: DeviceFacts | None) -> Finding:
     """A camera that alone does not answer, with its port as it was read since (None: not read)."""
     if above is None:
-        return Finding(Cause.UNKNOWN, ("the inventory names no device that it hangs on",))
+        return Finding(Cause.UNKNOWN, (clue("no_upstream"),))
     name = above.device.name
     if port is None:
         if above.state is State.ONLINE:
-            return Finding(Cause.UNKNOWN, (f"{name} answers", f"its port on {name} could not be read"))
-        return Finding(Cause.UNKNOWN, (f"{name} is not monitored, so nothing is known of the port",))
+            return Finding(Cause.UNKNOWN, (clue("answers", device=name), clue("port_unread", device=name)))
+        return Finding(Cause.UNKNOWN, (clue("above_unmonitored", device=name),))
     return _by_port(port, name)
 
 
 def _by_port(port: PortFacts, device: str) -> Finding:
-    place = f"port {port.name} of {device}"
+    def finding(cause: Cause, code: str, *further: Clue) -> Finding:
+        return Finding(cause, (clue(code, port=port.name, device=device), *further))
+
     if port.admin_up is False:
-        return Finding(Cause.LINK, (f"{place} is switched off",))
+        return finding(Cause.LINK, "port_off")
     if port.poe in _NO_POWER:
-        return Finding(Cause.POWER, (f"{place} reports a fault of its power supply to the camera",))
+        return finding(Cause.POWER, "port_power_fault")
     if port.oper_up and port.poe == "delivering":
-        advice = "advice: reset the power of the port, then look at the camera"
-        return Finding(Cause.DEVICE, (f"{place} is up and feeds the camera, but it does not answer", advice))
+        return finding(Cause.DEVICE, "port_up_feeding", clue("advice_reset"))
     if port.oper_up:
-        return Finding(Cause.DEVICE, (f"{place} is up, but the camera does not answer",))
+        return finding(Cause.DEVICE, "port_up")
     if port.oper_up is None:
-        return Finding(Cause.UNKNOWN, (f"{place} does not tell whether it is up",))
+        return finding(Cause.UNKNOWN, "port_silent")
     if port.poe == "delivering":
-        return Finding(Cause.LINK, (f"{place} feeds the camera but has no link to it: the line between them",))
+        return finding(Cause.LINK, "port_feeding_no_link")
     if port.poe == "disabled":
-        return Finding(Cause.POWER, (f"{place} is down, and its power supply is switched off",))
-    if port.poe == "searching":
-        return Finding(
-            Cause.LINK, (f"{place} is down and finds nothing to feed: the cable, or the camera's end of it",)
-        )
-    return Finding(Cause.LINK, (f"{place} is down: the cable, or the camera's own power supply",))
+        return finding(Cause.POWER, "port_down_unfed")
+    return finding(Cause.LINK, "port_searching" if port.poe == "searching" else "port_down")
 
 
 def of_device(facts: DeviceFacts, parent: DeviceFacts | None, cameras: int, before: Cause) -> Finding:
     """A device behind which nothing answers, or that was so until just now. `before`: what was said so far."""
-    what = f"{facts.device.name} and the {cameras} cameras behind it do not answer"
+    what = clue("device_silent", device=facts.device.name, cameras=cameras)
     if facts.state is State.ONLINE and facts.returned:
         return _returned(facts, before)
     if facts.device.kind == "power":
-        return Finding(Cause.POWER, (f"everything that {facts.device.name} feeds went down together",))
+        return Finding(Cause.POWER, (clue("feed_dead", device=facts.device.name),))
     beside = _beside(parent)
     if facts.device.kind == "router":
         return Finding(Cause.REGION_LINK, (what, *beside))
     if facts.port_up:
-        return Finding(Cause.DEVICE, (what, f"the port of {_name(parent)} that it hangs on is up"))
+        return Finding(Cause.DEVICE, (what, clue("above_port_up", device=parent.device.name if parent else "")))
     if facts.state is not State.OFFLINE:
-        return Finding(
-            Cause.UPSTREAM, (f"{cameras} cameras behind {facts.device.name} went down together", *beside)
-        )
-    return Finding(Cause.UPSTREAM, (what, *beside, "its uptime will tell, once it is back: power or line"))
+        together = clue("behind_together", device=facts.device.name, cameras=cameras)
+        return Finding(Cause.UPSTREAM, (together, *beside))
+    return Finding(Cause.UPSTREAM, (what, *beside, clue("uptime_will_tell")))
 
 
-def _beside(parent: DeviceFacts | None) -> tuple[str, ...]:
-    if parent is None:
+def _beside(parent: DeviceFacts | None) -> tuple[Clue, ...]:
+    if parent is None or parent.state is not State.ONLINE:
         return ()
-    if parent.state is State.ONLINE:
-        return (f"{parent.device.name} above it answers",)
-    return ()
-
-
-def _name(parent: DeviceFacts | None) -> str:
-    return parent.device.name if parent else "the device above"
+    return (clue("above_answers", device=parent.device.name),)
 
 
 def _returned(facts: DeviceFacts, before: Cause) -> Finding:
     """A device is back: its uptime tells whether it had lost its power, or only its line."""
-    name = facts.device.name
+
+    def finding(cause: Cause, code: str) -> Finding:
+        return Finding(cause, (clue(code, device=facts.device.name),))
+
     if before is Cause.DEVICE:
-        return Finding(before, (f"{name} answers again; while it did not, the port above it was up: it had hung",))
+        return finding(before, "had_hung")
     if facts.read < facts.returned or not facts.booted:
-        return Finding(Cause.UPSTREAM, (f"{name} answers again; its uptime is not known yet",))
+        return finding(Cause.UPSTREAM, "uptime_unknown")
     if facts.booted >= facts.died - REBOOT_SLACK:
-        return Finding(Cause.POWER, (f"{name} is back and had restarted: it was without power",))
+        return finding(Cause.POWER, "restarted")
     if facts.device.kind == "router":
-        return Finding(Cause.REGION_LINK, (f"{name} is back and had run through: the line of the region was cut",))
-    return Finding(Cause.LINK, (f"{name} is back and had run through: its line was cut",))
+        return finding(Cause.REGION_LINK, "ran_through_region")
+    return finding(Cause.LINK, "ran_through")
 
 
 def of_region(name: str, cameras: int) -> Finding:
     """Cameras of one subnet that went down together; the inventory does not say what they hang on."""
-    return Finding(
-        Cause.UPSTREAM,
-        (
-            f"{cameras} cameras of one subnet in {name} went down together",
-            "the inventory names no upstream for them",
-        ),
-    )
+    together = clue("subnet_together", region=name, cameras=cameras)
+    return Finding(Cause.UPSTREAM, (together, clue("subnet_no_upstream")))
 
 
 def of_flapping(name: str, flips: int, before: Finding) -> Finding:
     """What goes up and down again and again, with what was seen of it while it was down."""
-    return Finding(
-        before.cause, (f"{name} went down and came back {flips // 2} times within the window", *before.evidence)
-    )
+    return Finding(before.cause, (clue("flapped", name=name, times=flips // 2), *before.evidence))
 
 
 def of_other(kind: Kind, facts: CameraFacts) -> Finding:
     """What is wrong with a camera that does answer."""
     if kind is Kind.ACCOUNT:
-        return Finding(
-            Cause.ACCOUNT, ("it answers, but refuses the login: the password or the account was changed",)
-        )
+        return Finding(Cause.ACCOUNT, (clue("login_refused"),))
     if kind is Kind.CLOCK:
-        offset = facts.offset_seconds or 0.0
-        return Finding(Cause.CLOCK, (f"its clock is {offset:+.0f} s off",))
+        return Finding(Cause.CLOCK, (clue("clock_off", offset=round(facts.offset_seconds or 0.0)),))
     if facts.picture is State.NO_PICTURE:
-        return Finding(Cause.PICTURE, (f"it answers, but gives no picture ({facts.picture_reason})",))
-    return Finding(Cause.PICTURE, (f"its picture is faulty: {', '.join(facts.faults)}",))
+        return Finding(Cause.PICTURE, (clue("no_picture", reason=facts.picture_reason),))
+    return Finding(Cause.PICTURE, (clue("picture_faulty", faults=",".join(facts.faults)),))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from healthd.incidents.evidence import Clue, restored_clue, stored_clue
 from healthd.model import Moment
 
 
@@ -87,8 +88,9 @@ class Incident:
 
     `subject`: the id of the camera, device or region that is to be repaired. `camera_ids`: down by it now.
     `most_cameras`: the most it ever took down. `since`: the first flip; `opened`: when it was opened; `due`: by
-    when it must be repaired (0: no limit). `evidence`: sentences. `closed`: 0 while open; `verified`: that it is
-    over was measured. `merged_into`: the id of the incident that it turned out to be part of.
+    when it must be repaired (0: no limit). `evidence`: why it is taken to be so. `closed`: 0 while open;
+    `verified`: that it is over was measured. `merged_into`: the id of the incident that it turned out to be part
+    of.
     """
 
     id: str
@@ -104,7 +106,7 @@ class Incident:
     opened: Moment
     due: Moment = 0
     most_cameras: int = 0
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[Clue, ...] = ()
     acknowledged: Acknowledgement | None = None
     closed: Moment = 0
     verified: bool = False
@@ -126,8 +128,9 @@ class Incident:
         """The same with other cameras down."""
         return replace(self, camera_ids=cameras, most_cameras=max(self.most_cameras, len(cameras)))
 
-    def as_json(self, now: Moment) -> dict[str, Any]:
-        """By the public names; times are ISO 8601 in UTC, null where there is none yet."""
+    def as_json(self, now: Moment, language: str = "en") -> dict[str, Any]:
+        """By the public names; times are ISO 8601 in UTC, null where there is none yet. `language`: of the
+        evidence's sentences, en or zh."""
         taken = self.acknowledged
         return {
             "incident": self.id,
@@ -150,7 +153,7 @@ class Incident:
             "closed": _iso(self.closed),
             "verified": self.verified,
             "merged_into": self.merged_into or None,
-            "evidence": [*self.evidence],
+            "evidence": [one.text(language) for one in self.evidence],
         }
 
 
@@ -187,7 +190,7 @@ def stored(incident: Incident) -> dict[str, Any]:
         "opened": incident.opened,
         "due": incident.due,
         "most": incident.most_cameras,
-        "evidence": [*incident.evidence],
+        "evidence": [stored_clue(one) for one in incident.evidence],
         "acknowledged": [taken.by, taken.at, taken.note] if taken else None,
         "closed": incident.closed,
         "verified": incident.verified,
@@ -212,7 +215,7 @@ def restored(row: Mapping[str, Any]) -> Incident:
         opened=row["opened"],
         due=row["due"],
         most_cameras=row["most"],
-        evidence=tuple(row["evidence"]),
+        evidence=tuple(restored_clue(one) for one in row["evidence"]),
         acknowledged=Acknowledgement(*taken) if taken else None,
         closed=row["closed"],
         verified=row["verified"],

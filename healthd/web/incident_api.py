@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from healthd.incidents.evidence import SENTENCES
 from healthd.incidents.incident import Cause, Happening, Incident, Kind
 from healthd.live import Page
 from healthd.model import Moment
@@ -41,14 +42,22 @@ async def incidents(request: web.Request) -> web.Response:
     known(query.get("region", ""), {"", *deps.page().inventory.regions}, "region")
     known(query.get("kind", ""), ("", *Kind), "kind")
     known(query.get("cause", ""), ("", *Cause), "cause")
+    _language(query)
     days = whole(query, "days", _CLOSED_DAYS, _MAX_CLOSED_DAYS)
     return await answer(request, lambda page: incident_list(page, deps, query, days))
 
 
 async def incident(request: web.Request) -> web.Response:
     """One incident, open or closed."""
-    now = request.app[DEPS].page().at
-    return as_json(dump((await found(request)).as_json(now)))
+    now, language = request.app[DEPS].page().at, _language(request.query)
+    return as_json(dump((await found(request)).as_json(now, language)))
+
+
+def _language(query: Mapping[str, str]) -> str:
+    """That of the evidence's sentences."""
+    language = query.get("lang", "en")
+    known(language, tuple(SENTENCES), "lang")
+    return language
 
 
 async def acknowledge(request: web.Request) -> web.Response:
@@ -82,7 +91,8 @@ def incident_list(page: Page, deps: WebDeps, query: Mapping[str, str], days: int
         and (query.get("kind") or one.kind) == one.kind
         and (query.get("cause") or one.cause) == one.cause
     ]
-    return [one.as_json(page.at) for one in sorted(wanted, key=size_order)]
+    language = query.get("lang", "en")
+    return [one.as_json(page.at, language) for one in sorted(wanted, key=size_order)]
 
 
 async def found(request: web.Request) -> Incident:
@@ -104,26 +114,27 @@ async def _open(request: web.Request) -> Incident:
 async def _feed(request: web.Request) -> web.Response:
     query, deps = request.query, request.app[DEPS]
     for name in query:
-        if name not in ("since", "limit"):
+        if name not in ("since", "limit", "lang"):
             raise refusal(web.HTTPBadRequest, f"{name}: not together with since, the feed is always whole")
     since = whole(query, "since", 0, _MAX_SEQ)
     limit = whole(query, "limit", _FEED_SIZE, _MAX_FEED_SIZE, lowest=1)
-    return as_json(await asyncio.to_thread(_read_feed, deps, since, limit))
+    return as_json(await asyncio.to_thread(_read_feed, deps, since, limit, _language(query)))
 
 
-def _read_feed(deps: WebDeps, since: int, limit: int) -> bytes:
+def _read_feed(deps: WebDeps, since: int, limit: int, language: str) -> bytes:
     entries = deps.feed(since, limit)
     following = entries[-1][0] if entries else since
-    return dump({"feed": [_entry(seq, happening) for seq, happening in entries], "next": following})
+    return dump({"feed": [_entry(seq, happening, language) for seq, happening in entries], "next": following})
 
 
-def _entry(seq: int, happening: Happening) -> dict[str, Any]:
+def _entry(seq: int, happening: Happening, language: str) -> dict[str, Any]:
     return {
         "seq": seq,
         "at": datetime.fromtimestamp(happening.at / 1000, UTC).isoformat(timespec="milliseconds"),
         "what": str(happening.what),
         "detail": happening.detail,
-        "incident": happening.incident.as_json(happening.at),  # as of then: an entry never reads otherwise later
+        # As of then: an entry never reads otherwise later.
+        "incident": happening.incident.as_json(happening.at, language),
     }
 
 

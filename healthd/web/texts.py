@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from healthd.exposition import parse_accept
 from healthd.web.incident_texts import INCIDENTS_EN, INCIDENTS_ZH
+from healthd.words import FAULTS, REASONS
 
 _ZH = {
     "lang": "zh-CN",
@@ -79,36 +80,6 @@ _ZH = {
     "truncated": "百分比一律截断，不四舍五入；各级区域的比率按所辖全部摄像机合并计算，不是下级比率的平均值。",
     "metrics": "监控指标",
     "api": "数据接口",
-    "reason_ok": "正常",
-    "reason_timeout": "超时无应答",
-    "reason_unreachable": "网络不可达",
-    "reason_refused": "设备拒绝",
-    "reason_reset": "连接中断",
-    "reason_auth": "认证失败",
-    "reason_protocol": "应答异常",
-    "reason_too_large": "应答数据过大",
-    "reason_tls": "加密连接失败",
-    "reason_no_uri": "无抓图地址",
-    "reason_redirect": "被重定向到其他主机",
-    "reason_local": "监测端自身原因",
-    "reason_overload": "监测端过载",
-    "reason_too old": "数据过期",
-    "reason_not asked": "未探测",
-    "reason_offline": "离线期间不判定",
-    "fault_no_signal": "无信号",
-    "fault_dark": "画面过暗",
-    "fault_bright": "画面过亮",
-    "fault_low_contrast": "对比度过低",
-    "fault_blur": "画面模糊",
-    "fault_noise": "雪花噪声",
-    "fault_stripes": "条纹干扰",
-    "fault_colour_cast": "画面偏色",
-    "fault_greyscale": "白天黑白画面",
-    "fault_occluded": "镜头遮挡",
-    "fault_frozen": "画面冻结",
-    "fault_moved": "视角偏移",
-    "fault_corrupt": "图像损坏",
-    "fault_resolution": "分辨率不符",
 }
 
 _EN = {
@@ -185,39 +156,19 @@ _EN = {
     "it is not the mean of its parts.",
     "metrics": "metrics",
     "api": "API",
-    "reason_ok": "ok",
-    "reason_timeout": "no answer in time",
-    "reason_unreachable": "network unreachable",
-    "reason_refused": "refused by the device",
-    "reason_reset": "connection broken off",
-    "reason_auth": "login refused",
-    "reason_protocol": "answer makes no sense",
-    "reason_too_large": "answer too large",
-    "reason_tls": "TLS failed",
-    "reason_no_uri": "no snapshot address",
-    "reason_redirect": "sent on to another host",
-    "reason_local": "the monitor's own failure",
-    "reason_overload": "the monitor is overloaded",
-    "reason_too old": "not asked for too long",
-    "reason_not asked": "not asked",
-    "reason_offline": "not judged while offline",
-    "fault_no_signal": "no signal",
-    "fault_dark": "too dark",
-    "fault_bright": "too bright",
-    "fault_low_contrast": "low contrast",
-    "fault_blur": "blurred",
-    "fault_noise": "noise",
-    "fault_stripes": "stripes",
-    "fault_colour_cast": "colour cast",
-    "fault_greyscale": "grey by day",
-    "fault_occluded": "occluded",
-    "fault_frozen": "frozen",
-    "fault_moved": "view moved",
-    "fault_corrupt": "corrupt image",
-    "fault_resolution": "wrong resolution",
 }
 
-TEXTS: Mapping[str, Mapping[str, str]] = {"zh": {**_ZH, **INCIDENTS_ZH}, "en": {**_EN, **INCIDENTS_EN}}
+
+def _words(language: str) -> Mapping[str, str]:
+    """The words for faults and reasons, each under a key of its own kind."""
+    faults = {f"fault_{name}": word for name, word in FAULTS[language].items()}
+    return {**faults, **{f"reason_{name}": word for name, word in REASONS[language].items()}}
+
+
+TEXTS: Mapping[str, Mapping[str, str]] = {
+    "zh": {**_ZH, **INCIDENTS_ZH, **_words("zh")},
+    "en": {**_EN, **INCIDENTS_EN, **_words("en")},
+}
 
 
 def choose_language(asked: str, accept_language: str) -> str:
