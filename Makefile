@@ -44,8 +44,9 @@ lint: setup-test
 types: setup-test
 	$(BIN)/mypy
 
-rules: setup-test
-	@if compgen -G 'config/rules/*.yml' >/dev/null; then promtool check rules config/rules/*.yml; fi
+rules: setup-test ## let promtool check the rules and run their tests
+	promtool check rules config/rules/*.yml
+	promtool test rules tests/rules/*_test.yml
 
 # An old build/ would smuggle deleted modules into the wheel. What is proved is the wheel: away from the repository,
 # in an environment of its own.

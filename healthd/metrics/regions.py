@@ -23,6 +23,7 @@ _COVERAGE = Family("healthd_region_coverage_ratio", "gauge", "Assessed over asse
 _VERDICT = Family("healthd_region_verdict", "gauge", "1 for the verdict that holds.")
 _SECONDS = Family("healthd_region_camera_seconds", "gauge", "Camera time in the window, by what it counted as.")
 _TARGET = Family("healthd_region_target_ratio", "gauge", "The ratio to reach.")
+_HEADS = Family("healthd_region_rate_cameras", "gauge", "Cameras now, by what each counts as for the rate.")
 _GAP = Family("healthd_region_gap_cameras", "gauge", "Cameras that would have to be good now to reach the target.")
 _SECONDS_TOTAL = Family(
     "healthd_region_camera_seconds_total",
@@ -131,6 +132,7 @@ def _rate_blocks(page: Page, form: Format) -> Iterator[str]:
 
 
 def _kinds(row: Row) -> tuple[tuple[str, int], ...]:
+    """Milliseconds by kind; in a row of the window `now` cameras."""
     return (
         ("good", row.good),
         ("bad", row.bad),
@@ -141,6 +143,12 @@ def _kinds(row: Row) -> tuple[tuple[str, int], ...]:
 
 
 def _now_blocks(rows: Sequence[Row], form: Format) -> Iterator[str]:
+    heads = [
+        f'{_HEADS.name}{{{_inner(row)},kind="{kind}"}} {cameras}\n'
+        for row in rows
+        for kind, cameras in _kinds(row)
+    ]
+    yield block(_HEADS, form, heads)
     judged = [(row, _inner(row)) for row in rows if row.target is not None]
     yield block(_TARGET, form, [f"{_TARGET.name}{{{inner}}} {float(row.target or 0)}\n" for row, inner in judged])
     yield block(_GAP, form, [f"{_GAP.name}{{{inner}}} {row.gap_cameras}\n" for row, inner in judged])
