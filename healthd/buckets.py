@@ -30,9 +30,31 @@ def judge(situation: Situation, rate: str, profile: Profile) -> tuple[Bucket, st
         return Bucket.UNKNOWN, "healthd was not watching"
     if situation.online is State.UNKNOWN:
         return Bucket.UNKNOWN, "nobody knows whether it was online"
-    if rate == "intact":
-        return _judge_intact(situation, profile)
-    return (Bucket.GOOD, "online") if situation.online is State.ONLINE else (Bucket.BAD, "offline")
+    return (_judge_intact if rate == "intact" else _judge_online)(situation, profile)
+
+
+def _judge_online(situation: Situation, profile: Profile) -> tuple[Bucket, str]:
+    """The online rate's column; where a profile wants a picture as proof, one that arrives is enough."""
+    if situation.online is State.OFFLINE:
+        return Bucket.BAD, "offline"
+    if not profile.online_needs_picture:
+        return Bucket.GOOD, "online"
+    match situation:
+        case Situation(pictured=False):
+            return Bucket.GOOD, "online; no picture is expected"
+        case Situation(picture=State.NO_PICTURE):
+            return _judge_missing(situation, profile)
+        case Situation(picture=State.UNKNOWN):
+            return Bucket.UNKNOWN, "the picture was not judged yet"
+    return Bucket.GOOD, "online, and a picture arrives"
+
+
+def _judge_missing(situation: Situation, profile: Profile) -> tuple[Bucket, str]:
+    """Online without a picture: undiagnosed as long as the profile's grace lasts."""
+    hours = f"{profile.grace / 3_600_000:g} h"
+    if situation.overdue >= profile.grace:
+        return Bucket.BAD, f"no picture for more than {hours}"
+    return Bucket.UNDIAGNOSED, f"no picture, for less than {hours}"
 
 
 def _judge_intact(situation: Situation, profile: Profile) -> tuple[Bucket, str]:
@@ -45,10 +67,8 @@ def _judge_intact(situation: Situation, profile: Profile) -> tuple[Bucket, str]:
             found = Bucket.UNDIAGNOSED, "offline: this profile judges only pictures"
         case Situation(pictured=False):
             found = Bucket.UNDIAGNOSED, "no picture is expected"
-        case Situation(picture=State.NO_PICTURE, overdue=True):
-            found = Bucket.BAD, "no picture for more than 24 h"
         case Situation(picture=State.NO_PICTURE):
-            found = Bucket.UNDIAGNOSED, "no picture, for less than 24 h"
+            found = _judge_missing(situation, profile)
         case Situation(picture=State.FAULTY) if counted:
             found = Bucket.BAD, "picture faulty: " + ", ".join(counted)
         case Situation(picture=State.FAULTY):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zoneinfo
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from ipaddress import IPv4Network, IPv6Network
@@ -24,7 +24,8 @@ from pydantic import (
 from healthd.credentials import Login
 from healthd.incident_options import IncidentOptions
 from healthd.problems import BadInput, Problem, Wrong, did_you_mean
-from healthd.profiles import BUILT_IN
+from healthd.profile_options import Definitions, all_profiles, known_profile
+from healthd.profiles import Profile
 from healthd.section import AbsolutePath, Address, Label, Network, Section, Share, Surroundings, surroundings
 from healthd.web_options import WebOptions
 from healthd.yamltext import Document, in_order, read_yaml
@@ -122,12 +123,6 @@ def _zone(value: object) -> ZoneInfo:
     return ZoneInfo(text)
 
 
-def _profile(name: str) -> str:
-    if name not in BUILT_IN:
-        raise Wrong(f'"{name}" is not a profile', did_you_mean(name, BUILT_IN, f"there are {', '.join(BUILT_IN)}"))
-    return name
-
-
 def _some(values: tuple[str, ...]) -> tuple[str, ...]:
     if not values:
         raise Wrong("is empty", "write [default]")
@@ -152,8 +147,9 @@ class _File(Section):
     uplink_limits: UplinkLimits = UplinkLimits()
     seats: Section = Section()
     state: StateOptions = StateOptions()
+    profile_definitions: Definitions = Field(default_factory=dict)
     profiles: Annotated[
-        tuple[Annotated[str, AfterValidator(_profile)], ...],
+        tuple[Annotated[str, AfterValidator(known_profile)], ...],
         Field(strict=False),
         AfterValidator(_some),
         AfterValidator(_unique),
@@ -188,7 +184,8 @@ _WholeFile = create_model("_WholeFile", __base__=_File, checks=(_Checks, ...), s
 class Config:
     """Everything that the user configured, checked: paths absolute, secrets read, defaults filled in.
 
-    Durations are seconds (float). `checks`: the configured ones only. `seats`: askings in flight, by check."""
+    Durations are seconds (float). `checks`: the configured ones only. `seats`: askings in flight, by check.
+    `profiles`: the names of those in use; `definitions`: all there are, the built-in ones too."""
 
     path: Path
     site: str
@@ -201,6 +198,7 @@ class Config:
     state: StateOptions
     picture_max_age_seconds: float
     profiles: tuple[str, ...]
+    definitions: Mapping[str, Profile]
     month_starts_on: int
     store: StoreOptions
     web: WebOptions
@@ -211,6 +209,11 @@ class Config:
     inventory_guard: InventoryGuard
     author: str
     incidents: IncidentOptions
+
+    @property
+    def chosen_profiles(self) -> Sequence[Profile]:
+        """Those by which rates are judged, in the order they were named."""
+        return [self.definitions[name] for name in self.profiles]
 
 
 def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
@@ -228,6 +231,7 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
         **same
         | {
             "path": path.absolute(),
+            "definitions": all_profiles(file.profile_definitions),
             "credentials": {name: login.credential(name) for name, login in file.credentials.items()},
             "checks": _informed(checks),
             "seats": file.seats.model_dump(),
@@ -253,6 +257,12 @@ def _picture_max_age(state: StateOptions, checks: Mapping[str, CheckOptions]) ->
 
 def _across(document: Document, file: _File, checks: Mapping[str, CheckOptions]) -> Iterator[Problem]:
     """What is wrong between sections."""
+    for name, options in file.profile_definitions.items():
+        for key, message, remedy in options.mistakes():
+            yield document.problem(("profile_definitions", name, key), message, remedy)
+        if options.online_needs == "picture" and name in file.profiles and "frame" not in checks:
+            place = ("profile_definitions", name, "online_needs")
+            yield document.problem(place, "no picture is ever asked for", "add checks.frame, or write reach")
     if not checks:
         yield document.problem(("checks",), "is empty: nothing would be asked", "add ping: {}")
     frame, age = checks.get("frame"), file.state.picture_max_age

@@ -177,12 +177,18 @@ def tabulate(
                     out_of_service=out_of_service,
                     raw_good=raw_good,
                     raw_assessed=raw_assessed,
-                    target=column.profile.targets.get((column.rate, class_)),
+                    target=column.profile.target(column.rate, class_, _line(pool, key, region)),
                 )
             )
     paths = pool.terms.inventory.paths if pool.by == "region" else {}
     table.sort(key=lambda row: (paths.get(row.key, row.key), "" if row.class_ == "all" else row.class_))
     return table
+
+
+def _line(pool: Pool, key: str, region: str) -> Iterable[str]:
+    """The regions whose targets hold for a row, nearest first; rows of units and maintainers lie in none."""
+    code = {"region": key, "camera": region}.get(pool.by, "")
+    return pool.terms.inventory.line_of(code) if code in pool.terms.inventory.regions else ()
 
 
 def _named(pool: Pool, key: str) -> tuple[str, str]:
@@ -205,6 +211,7 @@ def rows(
     By camera, each camera's rows come as soon as it is read; else all at the end: what is kept until then grows
     with the groups of cameras, not with cameras or flips.
     """
+    watch = watch.judging(terms.profiles)
     pool = Pool(terms, by, region)
     clipped = watch.until < watch.end
     tally = Tally()
@@ -258,6 +265,7 @@ class Entry:
 
 def explain(history: CameraHistory, watch: Watch, rate: str, profile: Profile) -> list[Entry]:
     """The ledger behind one camera's row: the watch's period up to the last heartbeat, in order."""
+    watch = watch.judging([profile])
     ledger: list[Entry] = []
     for start, end, _, situation in pieces(history, watch, watch.start, watch.until):
         bucket, why = judge(situation, rate, profile)

@@ -10,7 +10,6 @@ from healthd.live import Naming
 from healthd.metrics import PerCamera
 from healthd.model import REFERENCE
 from healthd.prober import GATED, PING
-from healthd.profiles import BUILT_IN
 from healthd.state import Rules
 from healthd.web.deps import WebSettings
 
@@ -61,7 +60,7 @@ def references(config: Config) -> list[str]:
 
 def naming(config: Config) -> Naming:
     """What stands on every page."""
-    return Naming(config.site, config.simulated, [BUILT_IN[name] for name in config.profiles])
+    return Naming(config.site, config.simulated, config.chosen_profiles)
 
 
 def per_camera(config: Config) -> PerCamera:

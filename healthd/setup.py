@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from healthd.config import Config, load_config
 from healthd.inventory import load_inventory, lost_share
 from healthd.model import Inventory, Region
 from healthd.pool import RATES, Terms
-from healthd.problems import BadInput, Problem
-from healthd.profiles import BUILT_IN
+from healthd.problems import BadInput, Problem, did_you_mean
+from healthd.yamltext import read_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,22 @@ def read_setup(path: Path) -> Setup:
     """Read and check it all. Raises BadInput with every problem."""
     config = load_config(path)
     inventory, warnings = load_inventory(config)
+    strange = list(_strange_regions(config, inventory))
+    if strange:
+        raise BadInput(strange)
     return Setup(config, inventory, warnings)
+
+
+def _strange_regions(config: Config, inventory: Inventory) -> Iterator[Problem]:
+    """Targets for regions that are not in the inventory: nothing would ever be judged by them."""
+    for name, profile in config.definitions.items():
+        for region in dict.fromkeys(region for region, *_ in profile.region_targets):
+            if region not in inventory.regions:
+                where = ("profile_definitions", name, "region_targets", region)
+                remedy = did_you_mean(
+                    region, list(inventory.regions), "correct it, or add it to the regions' file"
+                )
+                yield read_yaml(config.path).problem(where, "is no region of the inventory", remedy)
 
 
 def guard(old: Setup, new: Setup) -> None:
@@ -55,4 +70,4 @@ def rate_terms(setup: Setup, known: Mapping[str, Region]) -> Terms:
     """What rates are made for. `known`: every region ever seen, for cameras that have left theirs."""
     inventory = dataclasses.replace(setup.inventory, regions={**known, **setup.inventory.regions})
     rates = RATES if "frame" in setup.config.checks else ("online",)
-    return Terms(inventory, [BUILT_IN[name] for name in setup.config.profiles], rates)
+    return Terms(inventory, setup.config.chosen_profiles, rates)

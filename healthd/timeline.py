@@ -14,10 +14,10 @@ from typing import Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from healthd.model import CameraHistory, Lifecycle, Moment, Placement, State
+from healthd.profiles import GRACE, Profile
 from healthd.service_hours import parse_service_hours
 
-GRACE: Moment = 24 * 3600 * 1000
-"""How long a camera that gives no picture is undiagnosed before it is bad."""
+__all__ = ["FOREVER", "GRACE", "Piece", "Situation", "Watch", "joined", "pieces", "stays"]
 
 FOREVER: Moment = 253_370_764_800_000
 """Later than anything: 9999-01-01T00:00:00Z."""
@@ -38,11 +38,11 @@ class Situation(NamedTuple):
     online: State
     picture: State
     faults: tuple[str, ...]
-    overdue: bool  # no picture for longer than the grace
+    overdue: Moment  # the longest of the watch's graces that has run out since no picture comes; -1: none
     pictured: bool  # a picture is expected
 
 
-ABSENT = Situation("not in the inventory", False, False, State.UNKNOWN, State.UNKNOWN, (), False, True)
+ABSENT = Situation("not in the inventory", False, False, State.UNKNOWN, State.UNKNOWN, (), -1, True)
 _BEFORE_US = ABSENT._replace(out="healthd was not installed yet")
 _CLOSED = ABSENT._replace(out="outside its service hours")
 
@@ -61,16 +61,27 @@ class Watch:
     """What pieces of all cameras share: when healthd was watching, and the service hours as spans of moments.
 
     `heartbeats`: (from, to), sorted; before the first one ever healthd was not installed, so that one is always
-    in it. Service hours are known within [start, end) only; those once asked for are kept.
+    in it. Service hours are known within [start, end) only; those once asked for are kept. `graces`: for how long
+    (ms) a missing picture is undiagnosed, of all profiles that pieces are judged by.
     """
 
-    def __init__(self, heartbeats: Spans, zone: ZoneInfo, start: Moment, end: Moment) -> None:
+    def __init__(
+        self, heartbeats: Spans, zone: ZoneInfo, start: Moment, end: Moment, graces: Iterable[Moment] = (GRACE,)
+    ) -> None:
         self.zone = zone
         self.start = start
         self.end = end
         self.heartbeats = heartbeats
+        self.graces = tuple(sorted({*graces}))
         self.seen: Sequence[_Change] = [*_switched(joined(heartbeats), _SEEN)]
         self._hours: dict[str, Sequence[_Change]] = {}
+
+    def judging(self, profiles: Iterable[Profile]) -> Watch:
+        """The same watch for these profiles; itself where it knows their graces."""
+        missing = {profile.grace for profile in profiles} - {*self.graces}
+        if not missing:
+            return self
+        return Watch(self.heartbeats, self.zone, self.start, self.end, [*self.graces, *missing])
 
     @property
     def until(self) -> Moment:
@@ -88,7 +99,7 @@ class Watch:
 # Tracks of a camera; each holds one value at a time. The numbers are places in the list of values in `_cut`.
 _OPEN, _EXEMPT, _SEEN, _ONLINE, _PICTURE = range(5)
 # Not seen is None before the first heartbeat ever, False in a gap.
-_AT_FIRST = (True, False, None, State.UNKNOWN, (State.UNKNOWN, (), False))
+_AT_FIRST = (True, False, None, State.UNKNOWN, (State.UNKNOWN, (), -1))
 
 
 def pieces(history: CameraHistory, watch: Watch, start: Moment, end: Moment) -> Iterator[Piece]:
@@ -158,8 +169,8 @@ def _changes(history: CameraHistory, watch: Watch, placement: Placement, start: 
     if history.exempt:
         changes += _switched(joined(history.exempt), _EXEMPT)
     changes += [(at, _ONLINE, state) for at, state, _ in history.online]
-    changes += [(at, _PICTURE, (state, faults, False)) for at, state, faults in history.picture]
-    changes += _overdue(history.picture)
+    changes += [(at, _PICTURE, (state, faults, -1)) for at, state, faults in history.picture]
+    changes += _overdue(history.picture, watch.graces)
     changes.sort(key=_at)  # stable: of two entries of one moment the later one holds
     return changes
 
@@ -168,14 +179,16 @@ def _since(changes: Sequence[_Change], start: Moment) -> list[_Change]:
     return list(changes[max(0, bisect_right(changes, start, key=_at) - 1) :])
 
 
-def _overdue(picture: Sequence[Entry]) -> list[_Change]:
-    """When the grace of a missing picture ran out; it counts from the flip to `no_picture`."""
+def _overdue(picture: Sequence[Entry], graces: Sequence[Moment]) -> list[_Change]:
+    """When each grace of a missing picture ran out; it counts from the flip to `no_picture`."""
     if all(entry[1] is not State.NO_PICTURE for entry in picture):
         return []
     return [
-        (entry[0] + GRACE, _PICTURE, (entry[1], entry[2], True))
+        (entry[0] + grace, _PICTURE, (entry[1], entry[2], grace))
         for entry, following in pairwise([*picture, (FOREVER, State.UNKNOWN, ())])
-        if entry[1] is State.NO_PICTURE and entry[0] + GRACE < following[0]
+        if entry[1] is State.NO_PICTURE
+        for grace in graces
+        if entry[0] + grace < following[0]
     ]
 
 
@@ -204,7 +217,7 @@ def _situation(pictured: bool, values: tuple[Any, ...]) -> Situation:
     if not is_open:
         return _CLOSED
     if not seen:
-        return Situation("", exempt, False, State.UNKNOWN, State.UNKNOWN, (), False, pictured)
+        return Situation("", exempt, False, State.UNKNOWN, State.UNKNOWN, (), -1, pictured)
     return Situation("", exempt, True, online, picture, faults, overdue, pictured)
 
 

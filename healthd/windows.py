@@ -107,7 +107,8 @@ class Windows:
         """
         begun = heartbeats[-1][0] if heartbeats else now
         first = min(span.start for span in windows_at(now, zone, month_starts_on).values())
-        watch = Watch([*heartbeats[:-1], (begun, FOREVER)], zone, first, now + _HORIZON)
+        graces = [profile.grace for profile in terms.profiles]
+        watch = Watch([*heartbeats[:-1], (begun, FOREVER)], zone, first, now + _HORIZON, graces)
         windows = cls(watch, terms, now, month_starts_on, booked or Booked(now, {}))
         for history in histories:
             windows._add(history)
@@ -290,7 +291,7 @@ class Windows:
                 self._begin(name, ended, spans[name])
         self._cells.mark(self._starts(), midnight)
         watch = self._watch
-        self._watch = Watch(watch.heartbeats, watch.zone, self._cells.marks[0], midnight + _HORIZON)
+        self._watch = Watch(watch.heartbeats, watch.zone, self._cells.marks[0], midnight + _HORIZON, watch.graces)
 
     def _begin(self, name: str, ended: str, span: Span) -> None:
         """The window `name` begins anew; what it was becomes the window `ended`."""

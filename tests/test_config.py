@@ -28,6 +28,7 @@ from healthd.config import Config, _WholeFile, load_config
 from healthd.credentials import Login
 from healthd.inventory import load_inventory
 from healthd.problems import BadInput
+from healthd.profile_options import ProfileOptions
 from healthd.web_options import Tls, Token
 from probes import PROBES
 
@@ -166,7 +167,7 @@ site: again
 @pytest.mark.parametrize(
     ("addition", "message"),
     [
-        ("profile_definitions: {}\n", "profile_definitions: unknown key (known keys: site, timezone"),
+        ("profile_definition: {}\n", 'profile_definition: unknown key (did you mean "profile_definitions"?)'),
         ("seats: {frames: 3}\n", 'seats.frames: unknown key (did you mean "frame"?)'),
         ("seats: {frame: 0}\n", "seats.frame: must be greater than or equal to 1"),
         ("uplink_limits: {turns: true}\n", "uplink_limits.turns: must be a whole number"),
@@ -334,6 +335,8 @@ def keys_below(model: type[BaseModel], prefix: str) -> Iterator[str]:
             yield from (
                 key for key in keys_below(Login, f"{where}.<name>.") if key.split(".")[-1] not in REFUSED_SECRETS
             )
+        elif name == "profile_definitions":
+            yield from keys_below(ProfileOptions, f"{where}.<name>.")
         elif name == "tokens":
             yield from keys_below(Token, f"{where}[].")
         elif name == "tls":

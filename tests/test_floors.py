@@ -24,10 +24,10 @@ FLOORS = (
     "probes.device probes.frame probes.onvif probes.ping probes.snmp",
     "probes",
     "healthd healthd.exposition healthd.jobs healthd.problems healthd.profiles healthd.words",
-    "healthd.fields healthd.model healthd.rows healthd.tables healthd.yamltext",
+    "healthd.fields healthd.model healthd.profile_words healthd.rows healthd.tables healthd.yamltext",
     "healthd.periods healthd.section healthd.service_hours healthd.state",
-    "healthd.camera_rows healthd.credentials healthd.fleet_rows healthd.incident_options healthd.timeline"
-    " healthd.web_options",
+    "healthd.camera_rows healthd.credentials healthd.fleet_rows healthd.incident_options"
+    " healthd.profile_options healthd.timeline healthd.web_options",
     "healthd.buckets healthd.config healthd.inventory",
     "healthd.pool",
     "healthd.cells healthd.rates healthd.setup healthd.sightings",

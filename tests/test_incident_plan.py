@@ -191,7 +191,7 @@ def test_many_incidents_are_planned_at_once() -> None:
     assert made.steps[-1].ratio >= Fraction(97, 100) > made.steps[-2].ratio
 
 
-ONLINE = Situation("", False, True, State.ONLINE, State.GOOD, (), False, True)
+ONLINE = Situation("", False, True, State.ONLINE, State.GOOD, (), -1, True)
 DOWN = ONLINE._replace(online=State.OFFLINE, picture=State.UNKNOWN)
 DARK = ONLINE._replace(picture=State.FAULTY, faults=("dark",))
 NONE = ONLINE._replace(picture=State.NO_PICTURE)
@@ -205,7 +205,7 @@ NONE = ONLINE._replace(picture=State.NO_PICTURE)
         (DOWN._replace(pictured=False), (1, 0), (0, -1), None),
         (DARK, None, (1, 0), (1, 0)),
         (NONE, None, (1, 1), (1, 1)),
-        (NONE._replace(overdue=True), None, (1, 0), (1, 0)),
+        (NONE._replace(overdue=GRACE), None, (1, 0), (1, 0)),
         (DOWN._replace(exempt=True), None, None, None),
         (DOWN._replace(out="suspended"), None, None, None),
         (DOWN._replace(seen=False, online=State.UNKNOWN), None, None, None),

@@ -21,7 +21,7 @@ from healthd.periods import parse_day, parse_month
 from healthd.pool import Terms
 from healthd.profiles import BUILT_IN
 from healthd.rates import Row, explain, percent, rows
-from healthd.timeline import ABSENT, Situation, Watch, joined
+from healthd.timeline import ABSENT, GRACE, Situation, Watch, joined
 from tests.rates_fleets import DAY, HOUR, INVENTORY, PROFILES, PlacedFleet, fleets, steady
 from tests.slow_rates import Question, agree, sums_of
 
@@ -52,7 +52,7 @@ def row_of(found: list[Row], key: str, rate: str = "intact", class_: str = "all"
     return row
 
 
-ONLINE = Situation("", False, True, State.ONLINE, State.GOOD, (), False, True)
+ONLINE = Situation("", False, True, State.ONLINE, State.GOOD, (), -1, True)
 G, B, D = Bucket.GOOD, Bucket.BAD, Bucket.UNDIAGNOSED
 U, X, N = Bucket.UNKNOWN, Bucket.EXEMPT, Bucket.OUT_OF_SERVICE
 
@@ -63,7 +63,7 @@ U, X, N = Bucket.UNKNOWN, Bucket.EXEMPT, Bucket.OUT_OF_SERVICE
         (ONLINE, G, G, G),
         (ONLINE._replace(picture=State.FAULTY, faults=("dark",)), G, B, B),
         (ONLINE._replace(picture=State.NO_PICTURE), G, D, D),
-        (ONLINE._replace(picture=State.NO_PICTURE, overdue=True), G, B, B),
+        (ONLINE._replace(picture=State.NO_PICTURE, overdue=GRACE), G, B, B),
         (ONLINE._replace(picture=State.UNKNOWN), G, U, U),
         (ONLINE._replace(picture=State.UNKNOWN, pictured=False), G, D, D),
         (ONLINE._replace(online=State.OFFLINE), B, B, D),

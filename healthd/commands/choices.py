@@ -10,7 +10,6 @@ from healthd.config import Config
 from healthd.model import Inventory
 from healthd.periods import Span, parse_moment, parse_month
 from healthd.problems import Wrong, did_you_mean
-from healthd.profiles import BUILT_IN
 from healthd.setup import Setup
 
 
@@ -45,8 +44,10 @@ def with_profile(setup: Setup, name: str | None) -> Setup:
     """The setup with this profile alone, if one was named; raises Wrong for an unknown one."""
     if name is None:
         return setup
-    if name not in BUILT_IN:
-        raise Wrong(f'--profile "{name}": there is no such profile', did_you_mean(name, list(BUILT_IN)))
+    known = setup.config.definitions
+    if name not in known:
+        remedy = did_you_mean(name, list(known), f"there are {', '.join(known)}")
+        raise Wrong(f'--profile "{name}": there is no such profile', remedy)
     return dataclasses.replace(setup, config=dataclasses.replace(setup.config, profiles=(name,)))
 
 

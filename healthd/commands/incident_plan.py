@@ -15,7 +15,6 @@ from healthd.model import CLASSES, Inventory
 from healthd.periods import iso
 from healthd.pool import RATES
 from healthd.problems import Wrong
-from healthd.profiles import BUILT_IN
 from healthd.rates import Row, percent
 from healthd.setup import Setup, rate_terms, read_setup
 from healthd.store import Store
@@ -60,11 +59,12 @@ def _plan(arguments: argparse.Namespace) -> int:
         incidents = store.open_incidents()
     finally:
         store.close()
-    profile = BUILT_IN[setup.config.profiles[0]]
+    profile = setup.config.chosen_profiles[0]
     row = _row(moment, arguments.region, arguments.class_, rate)
     lifts = moment.lifts(arguments.region, arguments.class_, rate, profile)
     good, assessed = (row.good, row.assessed) if row else (0, 0)
-    plan = make_plan(incidents, lifts, good, assessed, profile.targets.get((rate, arguments.class_)))
+    line = terms.inventory.line_of(arguments.region)
+    plan = make_plan(incidents, lifts, good, assessed, profile.target(rate, arguments.class_, line))
     zone = setup.config.timezone
     head = {"region": arguments.region, "class": arguments.class_, "rate": rate, "profile": profile.name}
     if arguments.json:

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from healthd.commands.choices import add_period, chosen_period, known_region, with_profile
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
+from healthd.commands.rate_definitions import print_definitions
 from healthd.config import Config
 from healthd.figures import Figures, figures, watch_of
 from healthd.model import CLASSES, Moment
 from healthd.periods import Span, iso
 from healthd.pool import RATES
 from healthd.problems import Wrong, did_you_mean
-from healthd.profiles import BUILT_IN
 from healthd.rates import Row, explain, percent
 from healthd.setup import Setup, rate_terms, read_setup
 from healthd.store import Store
@@ -40,18 +40,22 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--camera", metavar="ID", help="only this camera")
     parser.add_argument("--class", dest="class_", choices=["all", *CLASSES], help="only rows of this class")
     parser.add_argument("--rate", choices=RATES, help="only this rate")
-    parser.add_argument(
-        "--profile", metavar="NAME", help=f"one of {', '.join(BUILT_IN)}; default: those configured"
-    )
+    parser.add_argument("--profile", metavar="NAME", help="a built-in or own one; default: those configured")
     parser.add_argument(
         "--explain", action="store_true", help="with --camera: every interval, its state, and why it counts so"
     )
+    parser.add_argument(
+        "--definitions", action="store_true", help="no figures: what each profile in use means, in words"
+    )
+    parser.add_argument("--lang", choices=["zh", "en"], default="en", help="of --definitions; default: en")
     add_json(parser)
     parser.set_defaults(work=_rates)
 
 
 def _rates(arguments: argparse.Namespace) -> int:
     setup = with_profile(read_setup(arguments.config), arguments.profile)
+    if arguments.definitions:
+        return print_definitions(setup, arguments.lang, as_json=arguments.json)
     span = chosen_period(arguments, setup.config)
     store = Store.open(setup.config.store.url, writer=False)
     try:

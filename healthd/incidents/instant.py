@@ -51,7 +51,7 @@ class Instant:
 
 def instant(histories: Iterable[CameraHistory], watch: Watch, terms: Terms, at: Moment) -> Instant:
     """Every camera at `at`, which lies within the watch and its last heartbeat."""
-    cameras = {}
+    cameras, watch = {}, watch.judging(terms.profiles)
     for history in histories:
         for piece in pieces(history, watch, at, at + 1):
             cameras[history.camera] = (piece.placement, piece.situation)

@@ -107,7 +107,7 @@ def lift(situation: Situation, rate: str, profile: Profile) -> Lift | None:
     before, _ = judge(situation, rate, profile)
     if before not in (Bucket.BAD, Bucket.UNDIAGNOSED):
         return None
-    mended = situation._replace(online=State.ONLINE, picture=State.GOOD, faults=(), overdue=False)
+    mended = situation._replace(online=State.ONLINE, picture=State.GOOD, faults=(), overdue=-1)
     after, _ = judge(mended, rate, profile)
     if after is before:
         return None

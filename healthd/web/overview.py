@@ -102,6 +102,7 @@ def overview(page: Page, choice: Choice) -> Overview:
     single = _unfolded(bad, listed)
     heads = _sum_heads(page, choice.class_, roots)
     profile = next(profile for profile in page.profiles if profile.name == choice.profile)
+    line = [*page.inventory.line_of(choice.region)] if choice.region else []
     return Overview(
         trail=_trail(page.inventory, choice.region),
         lines=[
@@ -116,7 +117,7 @@ def overview(page: Page, choice: Choice) -> Overview:
         bad=[_describe(page.inventory, view, state, since) for since, view, state in single[:MAX_BAD]],
         bad_count=len(bad),
         folded=len(bad) - len(single),
-        targets={rate: profile.targets.get((rate, choice.class_)) for rate in RATES},
+        targets={rate: profile.target(rate, choice.class_, line) for rate in RATES},
         month_known="month" in page.rows,
     )
 
