@@ -5,10 +5,12 @@ from __future__ import annotations
 import bisect
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, TypeAlias
 
+from healthd.incidents import gains
 from healthd.incidents.incident import Happening, Incident, What
 from healthd.model import Asked, Axis, Camera, Flip, Inventory, Moment, State
 from healthd.profiles import Profile
@@ -93,6 +95,9 @@ class Page:
     # (region, class, finding) -> cameras in and below the region; finding: reach_without_picture (online, but no
     # picture) | picture_without_reach (offline, while a fresh frame or ONVIF answered)
     disagreements: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    standing: gains.Standing = field(
+        default_factory=dict
+    )  # cameras of the open incidents, as the window `now` has them
 
 
 Standing: TypeAlias = tuple[State, Moment, tuple[str, ...], str]
@@ -305,7 +310,12 @@ class Live:
                 {key: (tuple(one.counts), one.sum_seconds) for key, one in self._durations.items()},
             ),
             disagreements=self._disagreements(),
+            standing=windows.standing(self._down()) if windows else {},
         )
+
+    def _down(self) -> Iterator[str]:
+        """The cameras of the open incidents, some of them twice."""
+        return chain.from_iterable(incident.camera_ids for incident in self.incidents.values())
 
     def _disagreements(self) -> dict[tuple[str, str, str], int]:
         """Reach without a picture, and a picture without reach, by region with everything below, and class."""

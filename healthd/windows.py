@@ -188,6 +188,15 @@ class Windows:
                     faults[region, class_, fault] += cameras
         return dict(faults)
 
+    def standing(self, cameras: Iterable[str]) -> dict[str, tuple[Group, Situation]]:
+        """Which group each of these is counted in now, and how it stands; of those in the inventory."""
+        found = {}
+        for name in cameras:
+            camera = self._cameras.get(name)
+            if camera is not None and camera.cell is not None:
+                found[name] = (camera.cell.group, camera.cell.situation)
+        return found
+
     def booked(self, until: Moment) -> Booked:
         """The counters, booked up to `until`: the earliest moment that a flip may still be dated at. A flip dated
         before what is booked counts from there on only, so no counter ever falls."""

@@ -14,6 +14,7 @@ from healthd.live import CameraView, Page, RegionTraffic, Repairs
 from healthd.model import Camera, Device, Inventory, Lifecycle, Maintainer, Moment, Placement, Region, State
 from healthd.profiles import BUILT_IN, Profile
 from healthd.rates import Row
+from healthd.timeline import Situation
 
 AT: Moment = 1_795_255_200_000  # 2026-11-21T10:00:00Z
 HOUR = 3_600_000
@@ -172,8 +173,15 @@ def troubled(quiet: Page) -> Page:
             closed={key: 2, other: 1},
             durations={key: ((1, 0, 0, 1, 0, 0, 0), 30_000.5), other: ((0, 0, 0, 0, 0, 0, 1), 700_000.0)},
         ),
+        standing={view.camera.id: _standing(view) for view in quiet.cameras},
         disagreements={("3206", "all", "reach_without_picture"): 2, ("3206", "2", "picture_without_reach"): 0},
     )
+
+
+def _standing(view: CameraView) -> tuple[tuple[str, str], Situation]:
+    placement = view.camera.placement
+    situation = Situation("", view.exempt, True, view.online, view.picture, view.faults, False, placement.picture)
+    return (placement.region, placement.class_), situation
 
 
 def _heads(fleet: Inventory, cameras: Iterable[CameraView]) -> Counter[tuple[str, str, str, str]]:

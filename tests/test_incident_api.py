@@ -79,7 +79,18 @@ async def test_evidence_in_chinese(path: str, client: ClientSession) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["lang=fr", "lang=fr&since=1", "open=yes", "region=9", "kind=odd", "cause=moon", "days=-1", "since=-1", "since=x", "limit=0&since=1"],
+    [
+        "lang=fr",
+        "lang=fr&since=1",
+        "open=yes",
+        "region=9",
+        "kind=odd",
+        "cause=moon",
+        "days=-1",
+        "since=-1",
+        "since=x",
+        "limit=0&since=1",
+    ],
 )
 async def test_list_refuses_in_json(query: str, client: ClientSession) -> None:
     """A filter that cannot be read is a 400 that names it, never a list of something else."""

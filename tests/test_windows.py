@@ -187,6 +187,17 @@ def test_heads_and_faults_count_each_camera_once_a_region() -> None:
     assert windows.heads()["32", "all", "online", "online"] == 2
 
 
+def test_standing_tells_how_single_cameras_are_counted() -> None:
+    """Of a camera asked for: its group and situation of now, as the heads count it; nothing of a stranger."""
+    windows = windows_over([steady("a", NOW - 70 * DAY), steady("b", NOW - 70 * DAY)])
+    windows.apply(Flip("a", Axis.ONLINE, NOW, State.OFFLINE, State.ONLINE))
+    standing = windows.standing(["a", "b", "a", "stranger"])
+    assert standing.keys() == {"a", "b"}
+    group, situation = standing["a"]
+    assert (group, situation.online) == (("320101", "1"), State.OFFLINE)
+    assert standing["b"][1].online is State.ONLINE
+
+
 def test_no_frame_check_means_no_intact_rate_and_no_picture_heads() -> None:
     """Without a frame check nothing is said about pictures at all."""
     windows = Windows.build(

@@ -19,6 +19,7 @@ from healthd.exposition import Format, encode, escape
 from healthd.live import CameraView, Page
 from healthd.metrics.cameras import camera_blocks
 from healthd.metrics.incidents import INCIDENTS_SHOWN, incident_blocks
+from healthd.metrics.plans import plan_blocks
 from healthd.metrics.regions import region_blocks
 from healthd.model import Camera, State
 
@@ -63,7 +64,10 @@ class MetricsPage:
         generate = generate_openmetrics if form is Format.OPENMETRICS else generate_text
         # prometheus_client's part comes last: in OpenMetrics it closes the page with its # EOF.
         own = [generate(self._own)]
-        blocks = chain(region_blocks(page, form), incident_blocks(page, form, self._shown()))
+        shown = self._shown()
+        blocks = chain(
+            region_blocks(page, form), incident_blocks(page, form, shown), plan_blocks(page, form, shown)
+        )
         return b"".join(chain(encode(blocks), self._camera_blocks(cameras, form), own))
 
     def cameras(self, page: Page, form: Format, region: str) -> bytes:
