@@ -17,7 +17,7 @@ from healthd.model import CameraHistory, Lifecycle, Moment, Placement, State
 from healthd.profiles import GRACE, Profile
 from healthd.service_hours import parse_service_hours
 
-__all__ = ["FOREVER", "GRACE", "Piece", "Situation", "Watch", "joined", "pieces", "stays"]
+__all__ = ["FOREVER", "GRACE", "Piece", "Situation", "Watch", "entries_since", "joined", "pieces", "stays"]
 
 FOREVER: Moment = 253_370_764_800_000
 """Later than anything: 9999-01-01T00:00:00Z."""
@@ -27,6 +27,7 @@ Spans: TypeAlias = Sequence[tuple[Moment, Moment]]
 _Change: TypeAlias = tuple[Moment, int, Any]  # at, which track, its value from then on
 
 _at = itemgetter(0)
+_JUDGED = (State.GOOD, State.FAULTY)
 
 
 class Situation(NamedTuple):
@@ -170,7 +171,8 @@ def _changes(history: CameraHistory, watch: Watch, placement: Placement, start: 
         changes += _switched(joined(history.exempt), _EXEMPT)
     changes += [(at, _ONLINE, state) for at, state, _ in history.online]
     changes += [(at, _PICTURE, (state, faults, -1)) for at, state, faults in history.picture]
-    changes += _overdue(history.picture, watch.graces)
+    if any(entry[1] is State.NO_PICTURE for entry in history.picture):  # few cameras
+        changes += _overdue(history.picture, watch.graces)
     changes.sort(key=_at)  # stable: of two entries of one moment the later one holds
     return changes
 
@@ -179,17 +181,38 @@ def _since(changes: Sequence[_Change], start: Moment) -> list[_Change]:
     return list(changes[max(0, bisect_right(changes, start, key=_at) - 1) :])
 
 
-def _overdue(picture: Sequence[Entry], graces: Sequence[Moment]) -> list[_Change]:
-    """When each grace of a missing picture ran out; it counts from the flip to `no_picture`."""
-    if all(entry[1] is not State.NO_PICTURE for entry in picture):
-        return []
-    return [
-        (entry[0] + grace, _PICTURE, (entry[1], entry[2], grace))
-        for entry, following in pairwise([*picture, (FOREVER, State.UNKNOWN, ())])
-        if entry[1] is State.NO_PICTURE
-        for grace in graces
-        if entry[0] + grace < following[0]
-    ]
+def entries_since(entries: Sequence[Entry], moment: Moment) -> tuple[Entry, ...]:
+    """The entries of an axis from the one on that holds at `moment`, and before it the missing picture that its
+    grace counts from: all that pieces from `moment` on need."""
+    place = max(0, bisect_right(entries, moment, key=_at) - 1)
+    missing: Entry | None = None
+    for entry, following in reversed([*pairwise(entries[: place + 1])]):
+        if entry[0] == following[0]:
+            continue  # of several entries of one moment the last one holds
+        if entry[1] in _JUDGED:
+            break
+        if entry[1] is State.NO_PICTURE:
+            missing = entry
+    if missing is None or entries[place][1] in _JUDGED:
+        return tuple(entries[place:])
+    return (missing, *entries[place:])
+
+
+def _overdue(picture: Sequence[Entry], graces: Sequence[Moment]) -> Iterator[_Change]:
+    """When each grace of a missing picture ran out. They count from the first missing picture since one was
+    judged: a camera that goes offline for a moment every 23 h does not begin it anew."""
+    missing: Moment | None = None
+    for (at, state, faults), (until, *_) in pairwise([*picture, (FOREVER, State.UNKNOWN, ())]):
+        if at == until:
+            continue  # of several entries of one moment the last one holds
+        if state in _JUDGED:
+            missing = None
+        elif state is State.NO_PICTURE:
+            missing = at if missing is None else missing
+            for grace in graces:
+                ran_out = max(at, missing + grace)
+                if ran_out < until:
+                    yield ran_out, _PICTURE, (state, faults, grace)
 
 
 def _cut(

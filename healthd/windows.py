@@ -22,7 +22,7 @@ from healthd.model import Axis, CameraHistory, Flip, Moment, State
 from healthd.periods import Span, windows_at
 from healthd.pool import Group, Pool, Tally, Terms
 from healthd.rates import Row, tabulate
-from healthd.timeline import ABSENT, FOREVER, Entry, Piece, Situation, Spans, Watch, pieces, stays
+from healthd.timeline import ABSENT, FOREVER, Entry, Piece, Situation, Spans, Watch, entries_since, pieces, stays
 
 DAY: Moment = 24 * 3600 * 1000
 KEEP: Moment = 8 * DAY
@@ -133,7 +133,7 @@ class Windows:
         for piece in self._begun(camera, flip.at):
             self._cells.book(piece, -1, self._at)
         place = bisect_right(axis, flip.at, key=itemgetter(0))
-        axis = _since((*axis[:place], entry, *axis[place:]), kept_from)
+        axis = entries_since((*axis[:place], entry, *axis[place:]), kept_from)
         on_line = flip.axis is Axis.ONLINE
         camera.history = replace(history, online=axis) if on_line else replace(history, picture=axis)
         self._put(camera, flip.at)
@@ -225,7 +225,7 @@ class Windows:
         if runs and runs[-1][0] == self._at:
             self._fresh.append((self._at, history.camera, runs[-1][2]))
         kept_from = self._at - KEEP
-        online, picture = _since(history.online, kept_from), _since(history.picture, kept_from)
+        online, picture = entries_since(history.online, kept_from), entries_since(history.picture, kept_from)
         if (online, picture) != (history.online, history.picture):
             camera.history = replace(history, online=online, picture=picture)
 
@@ -354,8 +354,3 @@ class Windows:
                 for region in self._pool.line(key):
                     yield region, class_, cell.situation, cell.count
                     yield region, "all", cell.situation, cell.count
-
-
-def _since(entries: tuple[Entry, ...], moment: Moment) -> tuple[Entry, ...]:
-    """Entries from the one on that holds at `moment`."""
-    return entries[max(0, bisect_right(entries, moment, key=itemgetter(0)) - 1) :]

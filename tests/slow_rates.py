@@ -67,13 +67,24 @@ def is_open(placement: Placement, at: int, zone: ZoneInfo) -> bool:
     return within(open_spans(placement.service_hours, at // (7 * DAY), zone), at)
 
 
+def missing_since(history: CameraHistory, at: int) -> int:
+    """The first missing picture since one was judged."""
+    since = 0
+    for when, state, _ in history.picture:
+        if when <= at and state in (State.GOOD, State.FAULTY):
+            since = 0
+        elif when <= at and state is State.NO_PICTURE:
+            since = since or when
+    return since
+
+
 def kind_of(history: CameraHistory, at: int, rate: str, profile: Profile, asked: Question, *, raw: bool) -> str:
     placed = holding(history.placements, at)
     placement = placed[1] if placed else None
     if placement is None:
         return "out_of_service"
     online = (holding(history.online, at) or (0, State.UNKNOWN))[1]
-    since, picture, faults = holding(history.picture, at) or (0, State.UNKNOWN, ())
+    _, picture, faults = holding(history.picture, at) or (0, State.UNKNOWN, ())
     counted = profile.faults is None or set(faults) & profile.faults
     first_that_holds = [
         (placement.lifecycle is not Lifecycle.IN_SERVICE, "out_of_service"),
@@ -86,7 +97,7 @@ def kind_of(history: CameraHistory, at: int, rate: str, profile: Profile, asked:
         (online is State.OFFLINE, "bad" if profile.offline_is_bad else "undiagnosed"),
         (not placement.picture, "undiagnosed"),
         (picture is State.UNKNOWN, "unknown"),
-        (picture is State.NO_PICTURE, "bad" if at - since >= DAY else "undiagnosed"),
+        (picture is State.NO_PICTURE, "bad" if at - missing_since(history, at) >= DAY else "undiagnosed"),
         (picture is State.FAULTY and counted, "bad"),
         (True, "good"),
     ]

@@ -291,7 +291,8 @@ def test_forgetting_changes_nothing_after_the_cutoff(
     with tempfile.TemporaryDirectory() as directory:
         store = Store.open(f"sqlite:///{directory}/healthd.db", writer=True)
         for camera, at, state in flips:
-            store.write(Batch(flips=[flip(camera, at, state, axis=Axis.ONLINE)]))
+            axis = Axis.ONLINE if state in (ONLINE, OFFLINE) else Axis.PICTURE
+            store.write(Batch(flips=[flip(camera, at, state, axis=axis)]))
         for start, length in beats:
             store.write(Batch(heartbeat=(start, start + length)))
         start = cutoff + later
@@ -301,8 +302,22 @@ def test_forgetting_changes_nothing_after_the_cutoff(
         assert ([*store.histories(start, 100)], store.heartbeats(start, 100), store.states()) == before
         assert (store.first_heartbeat(), store.last_heartbeat()) == firsts
         old = [found.at for camera in "ab" for found in store.flips(camera, 0, cutoff)]
-        assert len(old) <= 2
+        assert len(old) <= 6  # of each camera: how it stood on both axes, and the first of missing pictures
         store.close()
+
+
+def test_a_history_tells_since_when_pictures_are_missing(store: Store) -> None:
+    """However often a camera went offline meanwhile, its history begins with the first missing picture since one
+    was judged, before the period and after a clean-up too."""
+    missing, axis = State.NO_PICTURE, Axis.PICTURE
+    states = [missing, State.GOOD, missing, UNKNOWN, missing, UNKNOWN, missing]
+    store.write(Batch(flips=[flip("c1", at, state, axis=axis) for at, state in enumerate(states, 1)]))
+    whole = ((3, missing, ()), (6, UNKNOWN, ()), (7, missing, ()))
+    assert [history.picture for history in store.histories(7, 100)] == [whole]
+    assert store.prune(7) == 4
+    assert [history.picture for history in store.histories(7, 100)] == [whole]
+    store.write(Batch(flips=[flip("c1", 9, State.FAULTY, missing, faults=("dark",))]))
+    assert [history.picture for history in store.histories(10, 100)] == [((9, State.FAULTY, ("dark",)),)]
 
 
 def test_damaged_values_name_the_file_and_the_remedy(store: Store, url: str) -> None:

@@ -157,6 +157,26 @@ def test_a_missing_picture_turns_bad_by_time_alone() -> None:
     assert (later.bad, later.undiagnosed) == (HOUR, DAY)
 
 
+def test_going_offline_for_a_moment_does_not_begin_the_grace_anew() -> None:
+    """A camera that refuses its picture and goes offline every 23 h is bad from the 24th hour on, live and
+    afterwards; once a picture was judged the next missing one has 24 h again."""
+    missing = [(NOW + n * 23 * HOUR, State.NO_PICTURE) for n in range(12)]
+    dark = [(NOW + n * 23 * HOUR - HOUR, State.UNKNOWN) for n in range(1, 12)]
+    flips = [Flip("a", Axis.PICTURE, at, state, State.UNKNOWN) for at, state in sorted(missing + dark)]
+    windows, camera = windows_over([steady("a", NOW - 70 * DAY)]), steady("a", NOW - 70 * DAY)
+    for flip in flips:
+        windows.apply(flip)
+    until = NOW + 276 * HOUR
+    row = row_of(windows.rows("month", until), rate="intact")
+    assert (row.undiagnosed, row.bad, row.unknown) == (23 * HOUR, 242 * HOUR, 11 * HOUR)
+    whole = replace(camera, picture=(*camera.picture, *((flip.at, flip.state, ()) for flip in flips)))
+    period = Watch([(NOW - 80 * DAY, until)], ZONE, NOW, until)
+    assert row_of([*rows([whole], period, TERMS)], rate="intact").bad == row.bad
+    windows.apply(Flip("a", Axis.PICTURE, until, State.GOOD, State.NO_PICTURE))
+    windows.apply(Flip("a", Axis.PICTURE, until + HOUR, State.NO_PICTURE, State.GOOD))
+    assert row_of(windows.rows("now", until + 2 * HOUR), rate="intact").undiagnosed == 1
+
+
 def test_counters_go_on_over_a_rebuild() -> None:
     """A table built anew takes over what was booked, and books on from there."""
     old = windows_over([steady("a", NOW - 70 * DAY)])

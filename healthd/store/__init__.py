@@ -14,10 +14,11 @@ from healthd.store.connect import reading_engine, writing_engine
 from healthd.store.copies import Manifest, backup, restore
 from healthd.store.errors import StoreError, explained
 from healthd.store.files import Lock, path_of
+from healthd.store.flip_rows import prune_flips
 from healthd.store.incident_rows import prune_happenings, prune_incidents
 from healthd.store.migrations import STEPS, Step, Steps, check, upgrade, version_of
 from healthd.store.read import Reader, Standing
-from healthd.store.write import Batch, Bundle, known_keys, prune_flips, prune_heartbeats, write_rows
+from healthd.store.write import Batch, Bundle, known_keys, prune_heartbeats, write_rows
 from healthd.store.writer import Writer
 
 __all__ = [

@@ -8,12 +8,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from sqlalchemy import BigInteger, Connection, Engine, Integer, Select, and_, bindparam, func, select
+from sqlalchemy import BigInteger, Connection, Engine, Select, and_, bindparam, func, select
 
 from healthd.incidents.incident import Happening, Incident
 from healthd.model import Axis, CameraHistory, Flip, Lifecycle, Moment, Placement, Region, State
 from healthd.store import incident_rows, schema
 from healthd.store.errors import damaged, explained
+from healthd.store.flip_rows import judged
+from healthd.timeline import entries_since
 from probes.base import Memory
 
 Standing: TypeAlias = tuple[State, Moment, tuple[str, ...], str]
@@ -261,16 +263,21 @@ def _latest() -> Select[Any]:
     )
 
 
-def _period() -> Select[Any]:
-    """Flips of :keys on :axis within [:start, :end), and those at the last moment before :start."""
+def _period(axis: Axis) -> Select[Any]:
+    """Flips of :keys on the axis within [:start, :end), and those from the last one before :start on. Of pictures
+    from the last one that was judged: the grace of a missing picture counts from there."""
     other = schema.flips.alias()
-    axis, start = bindparam("axis", type_=Integer()), bindparam("start", type_=BigInteger())
-    before = (
-        select(func.coalesce(func.max(other.c.at), start))
-        .where(other.c.camera == _cameras.key, other.c.axis == axis, other.c.at < start)
-        .scalar_subquery()
-    )
-    same = and_(_flips.camera == _cameras.key, _flips.axis == axis, _flips.at >= before)
+    code, start = schema.AXIS_CODES[axis], bindparam("start", type_=BigInteger())
+    earlier = (other.c.camera == _cameras.key, other.c.axis == code, other.c.at < start)
+    last = select(func.max(other.c.at)).where(*earlier)
+    candidates = [last.scalar_subquery(), start]
+    if axis is Axis.PICTURE:
+        candidates[:1] = [
+            last.where(judged(other)).scalar_subquery(),
+            select(func.min(other.c.at)).where(*earlier).scalar_subquery(),
+        ]
+    before = func.coalesce(*candidates)
+    same = and_(_flips.camera == _cameras.key, _flips.axis == code, _flips.at >= before)
     query = select(_flips.camera, _flips.at, _flips.state, _flips.faults)
     return (
         query.select_from(schema.cameras.join(schema.flips, same))
@@ -280,7 +287,7 @@ def _period() -> Select[Any]:
 
 
 _LATEST = _latest()
-_PERIOD = _period()
+_PERIOD = {axis: _period(axis) for axis in Axis}
 _PLACEMENTS = (
     select(_placements.camera, _placements.at, *_PLACED)
     .where(_placements.camera.in_(bindparam("keys", expanding=True)), _placements.at < bindparam("end"))
@@ -313,22 +320,23 @@ def _histories(
     connection: Connection, part: Sequence[tuple[str, int]], start: Moment, end: Moment
 ) -> Iterator[CameraHistory]:
     numbers = [key for _, key in part]
-    online, picture = (
-        _timelines(connection, {"keys": numbers, "axis": code, "start": start, "end": end})
-        for code in range(len(schema.AXES))
-    )
+    parameters = {"keys": numbers, "start": start, "end": end}
+    online, picture = (_timelines(connection, axis, parameters) for axis in schema.AXES)
     placed = _placed(connection, {"keys": numbers, "end": end}, start)
     for camera, key in part:
         yield CameraHistory(
-            camera, tuple(placed.get(key, ())), tuple(online.get(key, ())), tuple(picture.get(key, ()))
+            camera,
+            tuple(placed.get(key, ())),
+            tuple(online.get(key, ())),
+            entries_since(picture.get(key, ()), start - 1),
         )
 
 
-def _timelines(connection: Connection, parameters: Mapping[str, Any]) -> dict[int, Timeline]:
+def _timelines(connection: Connection, axis: Axis, parameters: Mapping[str, Any]) -> dict[int, Timeline]:
     """key -> its timeline; of several flips at one moment the last one decided holds."""
     found: dict[int, Timeline] = {}
     states, decode = schema.STATES, schema.decode_faults
-    for camera, at, state, faults in connection.execute(_PERIOD, parameters).all():
+    for camera, at, state, faults in connection.execute(_PERIOD[axis], parameters).all():
         timeline = found.get(camera)
         if timeline is None:
             timeline = found[camera] = []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from healthd.incidents.incident import Happening
@@ -195,21 +195,6 @@ def _region_row(region: Region, seen: Moment) -> dict[str, Any]:
         "parent": region.parent,
         "seen": seen,
     }
-
-
-def prune_flips(connection: Connection, before: Moment, first: int, last: int) -> int:
-    """Delete flips before `before` of cameras with keys first..last, but for the last one of each camera and axis:
-    it says how the camera stood when what is kept begins. Returns how many went."""
-    later = _FLIPS.alias()
-    follows = exists().where(
-        later.c.camera == _FLIPS.c.camera,
-        later.c.axis == _FLIPS.c.axis,
-        later.c.at >= _FLIPS.c.at,
-        later.c.at < before,
-        tuple_(later.c.at, later.c.id) > tuple_(_FLIPS.c.at, _FLIPS.c.id),
-    )
-    statement = delete(_FLIPS).where(_FLIPS.c.camera.between(first, last), _FLIPS.c.at < before, follows)
-    return connection.execute(statement).rowcount
 
 
 def prune_heartbeats(connection: Connection, before: Moment) -> None:
