@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
+from healthd.geometry import Place, Point, hull_of
 from probes.base import Credential, Result
 
 Moment: TypeAlias = int
@@ -167,6 +168,30 @@ class Inventory:
     def paths(self) -> Mapping[str, str]:
         """code -> `/root/.../code/`."""
         return {code: "/" + "/".join(reversed([*self.line_of(code)])) + "/" for code in self.regions}
+
+    @cached_property
+    def places(self) -> Mapping[str, Place]:
+        """code -> where the cameras in and below the region are. Regions of which no camera has coordinates, and
+        retired cameras, are left out. Takes a second for 100,000 cameras, once."""
+        own: dict[str, list[Point]] = {}
+        for camera in self.cameras.values():
+            if camera.longitude is None or camera.latitude is None:
+                continue
+            if camera.placement.lifecycle is not Lifecycle.RETIRED:
+                own.setdefault(camera.placement.region, []).append((camera.longitude, camera.latitude))
+        sums: dict[str, tuple[int, float, float]] = {}
+        corners: dict[str, list[Point]] = {}
+        for region, points in own.items():
+            east, north = sum(point[0] for point in points), sum(point[1] for point in points)
+            hull = hull_of(points)
+            for code in self.line_of(region):
+                number, easts, norths = sums.get(code, (0, 0.0, 0.0))
+                sums[code] = number + len(points), easts + east, norths + north
+                corners.setdefault(code, []).extend(hull)
+        return {
+            code: Place(number, round(easts / number, 6), round(norths / number, 6), hull_of(corners[code]))
+            for code, (number, easts, norths) in sums.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,4 +71,6 @@ def per_camera(config: Config) -> PerCamera:
 def web_settings(config: Config) -> WebSettings:
     """What the pages need to know."""
     tokens = {token.name: token.sha256 for token in config.web.tokens}
-    return WebSettings(config.timezone, tokens, config.probe_networks, [*config.checks])
+    return WebSettings(
+        config.timezone, tokens, config.probe_networks, [*config.checks], config.web.map_without_token
+    )

@@ -78,6 +78,7 @@ class WebOptions(Section):
     tokens: Annotated[tuple[Token, ...], Field(strict=False)] = ()
     tls: Tls | None = None
     insecure: bool = False
+    map_without_token: bool = False
 
     @property
     def address(self) -> tuple[str, int]:

@@ -53,6 +53,8 @@ def camera(number: int, region: str = "320602001", class_: str = "1") -> Camera:
         Placement(region, class_, unit="城东派出所", maintainer="m1", upstream="sw-1"),
         upstream_port=str(number % 24 + 1),
         vendor="海康威视",
+        longitude=round(120.86 + number / 1000, 3),
+        latitude=round(32.01 + number % 3 / 1000, 3),
     )
 
 

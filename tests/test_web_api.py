@@ -94,7 +94,11 @@ async def test_openapi_describes_what_is_served(site: Site, client: ClientSessio
     assert {(path, method) for path, methods in described["paths"].items() for method in methods} == served
     schemas = described["components"]["schemas"]
     feed = await json_of(client, "/api/v1/incidents?since=0")
+    mapped = await json_of(client, "/api/v1/regions.geojson")
     assert isinstance(feed, dict)
+    assert isinstance(mapped, dict)
+    properties = schemas["MapRegion"]["properties"]["properties"]
+    assert set(mapped["features"][0]["properties"]) == set(properties["properties"])
     answers = {
         "Region": await json_of(client, "/api/v1/regions"),
         "Camera": [await json_of(client, "/api/v1/cameras/cam-00001")],
@@ -102,6 +106,8 @@ async def test_openapi_describes_what_is_served(site: Site, client: ClientSessio
         "Incident": await json_of(client, "/api/v1/incidents"),
         "Feed": [feed],
         "Happening": feed["feed"],
+        "Map": [mapped],
+        "MapRegion": mapped["features"],
     }
     for name, answer in answers.items():
         assert isinstance(answer, list)

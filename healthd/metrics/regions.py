@@ -15,6 +15,12 @@ _STATES = {
 }
 
 _INFO = Family("healthd_region_info", "info", "Name and place in the tree of each region, to be joined by region.")
+_LONGITUDE = Family(
+    "healthd_region_longitude_degrees", "gauge", "The middle of the region's cameras, east of Greenwich."
+)
+_LATITUDE = Family(
+    "healthd_region_latitude_degrees", "gauge", "The middle of the region's cameras, north of the equator."
+)
 _CAMERAS = Family("healthd_region_cameras", "gauge", "Cameras in and below the region now, by state.")
 _RATIO = Family(
     "healthd_region_rate_ratio", "gauge", "Good over assessed time; absent while coverage is below one half."
@@ -44,6 +50,9 @@ _LOST = Family("healthd_region_packets_lost_total", "counter", "Echo requests th
 
 def region_blocks(page: Page, form: Format) -> Iterator[str]:
     yield block(_INFO, form, _info_lines(page))
+    places = page.inventory.places
+    yield block(_LONGITUDE, form, [_degrees(_LONGITUDE, code, place.longitude) for code, place in places.items()])
+    yield block(_LATITUDE, form, [_degrees(_LATITUDE, code, place.latitude) for code, place in places.items()])
     yield block(_CAMERAS, form, _head_lines(page))
     yield from _rate_blocks(page, form)
     yield from _now_blocks(page.rows.get("now", ()), form)
@@ -87,6 +96,10 @@ def _info_lines(page: Page) -> list[str]:
         + " 1\n"
         for region in page.inventory.regions.values()
     ]
+
+
+def _degrees(family: Family, region: str, value: float) -> str:
+    return f"{family.name}{labels({'region': region})} {value}\n"
 
 
 def _head_lines(page: Page) -> list[str]:

@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 from healthd.web.deps import DEPS
 
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
+MAP_PATH = "/api/v1/regions.geojson"
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -25,11 +26,17 @@ _SECURITY_HEADERS = {
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let in who presents a token, and everybody to the two health paths; refuse POSTs from foreign pages."""
-    if request.path not in OPEN_PATHS and admitted_as(request) is None:
+    if not _is_open(request) and admitted_as(request) is None:
         return _refusal()
     if request.method not in ("GET", "HEAD") and is_cross_site(request.headers, request.host):
         return web.Response(status=403, text="This request was sent by a page of another site.\n")
     return await handler(request)
+
+
+def _is_open(request: web.Request) -> bool:
+    if request.path == MAP_PATH:
+        return request.app[DEPS].settings().map_without_token
+    return request.path in OPEN_PATHS
 
 
 def admitted_as(request: web.Request) -> str | None:

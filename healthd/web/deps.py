@@ -31,6 +31,7 @@ class WebSettings:
     tokens: Mapping[str, str] = field(default_factory=dict)  # name -> sha256 of the token, in hex; none: open
     probe_networks: Sequence[Network] = ()  # foreign addresses that /probe may ask
     checks: Sequence[str] = ()  # the checks that are configured
+    map_without_token: bool = False  # whether the regions' outlines are open
 
 
 @dataclass(frozen=True, slots=True)

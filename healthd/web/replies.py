@@ -13,10 +13,11 @@ from healthd.live import Page
 from healthd.web.deps import DEPS, VIEWS
 
 
-async def answer(request: web.Request, make: Callable[[Page], object]) -> web.Response:
-    """JSON made in a thread out of the page of now; shared by all who ask the same meanwhile."""
+async def answer(request: web.Request, make: Callable[[Page], object], to: str = "") -> web.Response:
+    """JSON made in a thread out of the page of now; shared by all who ask the same meanwhile. `to` tells apart
+    those who are answered differently."""
     deps = request.app[DEPS]
-    body = await request.app[VIEWS].get(request.path_qs, lambda: partial(_make, make, deps.page()))
+    body = await request.app[VIEWS].get((to, request.path_qs), lambda: partial(_make, make, deps.page()))
     return as_json(body)
 
 

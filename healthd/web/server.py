@@ -11,8 +11,8 @@ from importlib import resources
 from aiohttp import hdrs, web
 
 from healthd.exposition import Format, accepts_gzip, negotiate
-from healthd.web import api, details, incident_api, pages, probe
-from healthd.web.auth import add_security_headers, admitted_as, guard
+from healthd.web import api, details, incident_api, outlines, pages, probe
+from healthd.web.auth import MAP_PATH, add_security_headers, admitted_as, guard
 from healthd.web.deps import DEPS, SCRAPES, VIEWS, WebDeps
 from healthd.web.share import Shared
 
@@ -40,6 +40,7 @@ def make_app(deps: WebDeps) -> web.Application:
             web.get("/probe", probe.probe),
             web.get("/openapi.json", openapi),
             web.get("/api/v1/regions", api.regions),
+            web.get(MAP_PATH, outlines.regions_geojson),
             web.get("/api/v1/cameras", api.cameras),
             web.get("/api/v1/cameras/{id}", api.camera),
             web.get("/api/v1/rates", api.rates),
