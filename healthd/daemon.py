@@ -22,6 +22,7 @@ from healthd.front import Front
 from healthd.incidents.board import Board
 from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet
+from healthd.incidents.statistics import REPEAT
 from healthd.jobs import Jobs
 from healthd.live import Live
 from healthd.model import Asked, Moment
@@ -165,6 +166,8 @@ class Daemon:
         past = Past(store.last_heartbeat() or 0, states, store.memories(), store.reached().keys(), reboots)
         self.live.restore(states, reboots)
         self.live.incidents = {incident.id: incident for incident in store.open_incidents()}
+        closed = (one for one in store.incidents(now - REPEAT, now + 1) if not one.open and not one.merged_into)
+        self.live.repaired = {one.subject: one.closed for one in sorted(closed, key=lambda one: one.closed)}
         self.core.restore(inventory, past, now)
 
     def _start_jobs(self, config: Config) -> None:

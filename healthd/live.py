@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from healthd.incidents import gains
 from healthd.incidents.incident import Happening, Incident, What
+from healthd.incidents.statistics import REPEAT
 from healthd.model import Asked, Axis, Camera, Flip, Inventory, Moment, State
 from healthd.profiles import Profile
 from healthd.rates import Row
@@ -64,10 +65,14 @@ RepairKey: TypeAlias = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """What became of incidents since the daemon's start. A merged one counts as opened, never as closed."""
+    """What became of incidents since the daemon's start. A merged one counts as opened, never as closed.
+    `timely`: those of `closed` that were closed within their limit; `repeated`: those of `opened` whose subject
+    had been repaired within 30 days before."""
 
     opened: Mapping[RepairKey, int] = field(default_factory=dict)
     closed: Mapping[RepairKey, int] = field(default_factory=dict)
+    timely: Mapping[RepairKey, int] = field(default_factory=dict)
+    repeated: Mapping[RepairKey, int] = field(default_factory=dict)
     # one count per bucket of REPAIR_BUCKETS_SECONDS, then +Inf, not cumulative; and the sum in seconds
     durations: Mapping[RepairKey, tuple[tuple[int, ...], float]] = field(default_factory=dict)
 
@@ -169,6 +174,9 @@ class Live:
     incidents: dict[str, Incident] = field(default_factory=dict, init=False)  # the open ones
     _opened: Counter[RepairKey] = field(default_factory=Counter, init=False)
     _closed: Counter[RepairKey] = field(default_factory=Counter, init=False)
+    _timely: Counter[RepairKey] = field(default_factory=Counter, init=False)
+    _repeated: Counter[RepairKey] = field(default_factory=Counter, init=False)
+    repaired: dict[str, Moment] = field(default_factory=dict, init=False)  # subject -> when it was repaired last
     _durations: dict[RepairKey, _Durations] = field(default_factory=dict, init=False)
     blind: bool = field(default=False, init=False)
     ready: bool = field(default=False, init=False)
@@ -213,8 +221,12 @@ class Live:
             key = (incident.region, str(incident.kind), str(incident.cause), incident.maintainer)
             if happening.what in (What.OPENED, What.SPLIT):
                 self._opened[key] += 1
+                last = self.repaired.get(incident.subject)
+                self._repeated[key] += last is not None and last < incident.opened <= last + REPEAT
             if happening.what is What.CLOSED:
                 self._closed[key] += 1
+                self._timely[key] += not incident.overdue(incident.closed)
+                self.repaired[incident.subject] = incident.closed
                 took = (incident.closed - incident.since) / 1000
                 self._durations.setdefault(key, _Durations()).add(took)
             if incident.open:
@@ -307,6 +319,8 @@ class Live:
             repairs=Repairs(
                 dict(self._opened),
                 dict(self._closed),
+                dict(self._timely),
+                dict(self._repeated),
                 {key: (tuple(one.counts), one.sum_seconds) for key, one in self._durations.items()},
             ),
             disagreements=self._disagreements(),

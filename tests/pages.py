@@ -173,6 +173,8 @@ def troubled(quiet: Page) -> Page:
         repairs=Repairs(
             opened={key: 4, other: 1},
             closed={key: 2, other: 1},
+            timely={key: 2, other: 0},
+            repeated={key: 1},
             durations={key: ((1, 0, 0, 1, 0, 0, 0), 30_000.5), other: ((0, 0, 0, 0, 0, 0, 1), 700_000.0)},
         ),
         standing={view.camera.id: _standing(view) for view in quiet.cameras},

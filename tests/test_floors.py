@@ -36,7 +36,7 @@ FLOORS = (
     "healthd.live",
     "healthd.city healthd.clock healthd.core healthd.metrics healthd.schedule healthd.selfmetrics healthd.store"
     " healthd.web",
-    "healthd.figures healthd.prober",
+    "healthd.figures healthd.prober healthd.repairs",
     "healthd.settings",
     "healthd.front",
     "healthd.daemon",

@@ -8,8 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from healthd.exposition import Format
-from healthd.incidents.incident import Cause, Kind
-from healthd.live import Page, Repairs
+from healthd.incidents.incident import Cause, Happening, Incident, Kind, What
+from healthd.live import Live, Naming, Page, Repairs
 from healthd.metrics import MetricsPage, PerCamera
 from tests import pages
 from tests.test_metrics import samples
@@ -84,7 +84,7 @@ def test_incident_outlives_its_region() -> None:
     page = replace(
         pages.page([]),
         incidents=[pages.incident("i-1", ["gone"], region="999")],
-        repairs=Repairs({key: 1}, {key: 1}, {key: ((1, 0, 0, 0, 0, 0, 0), 5.0)}),
+        repairs=Repairs({key: 1}, {key: 1}, durations={key: ((1, 0, 0, 0, 0, 0, 0), 5.0)}),
     )
     text = render(page)
     assert {key[-1] for key in samples(text, "healthd_incidents_open")} == {"999"}
@@ -104,9 +104,36 @@ def test_disagreements_between_reach_and_picture() -> None:
 def test_hostile_names_come_back_as_they_were(name: str, form: Format) -> None:
     """Whatever an incident's region, subject or maintainer is called, the page stays readable."""
     odd = pages.incident(name, ["a"], subject=name, region=name, maintainer=name)
-    repairs = Repairs({(name, "offline", "device", name): 1}, {}, {})
+    repairs = Repairs({(name, "offline", "device", name): 1})
     text = render(replace(pages.page([]), incidents=[odd], repairs=repairs), form=form)
     assert [*samples(text, "healthd_incident_cameras", form)] == [(name, name, name)]
     assert [key.count(name) for key in samples(text, "healthd_incident_info", form)] == [2]
     assert [key.count(name) for key in samples(text, "healthd_incidents_open", form)] == [2]
     assert [key.count(name) for key in samples(text, "healthd_incidents_opened_total", form)] == [2]
+
+
+DAY = 24 * pages.HOUR
+
+
+def told(live: Live, what: What, incident: Incident) -> None:
+    live.happened([Happening(incident.closed or incident.opened, what, incident)])
+
+
+def test_repairs_in_time_and_repeats_are_counted() -> None:
+    """A repair within its limit is timely, a late one is not; what fails again within 30 days is a repeat, later
+    or for the first time it is none."""
+    live = Live(Naming("x", False, []), pages.page([]).inventory)
+    live.repaired = {"cam-1": pages.AT - 20 * DAY, "cam-2": pages.AT - 40 * DAY}  # of earlier runs
+    first, second, third = (
+        pages.incident(name, [subject], subject=subject)
+        for name, subject in (("i-1", "cam-1"), ("i-2", "cam-2"), ("i-3", "cam-3"))
+    )
+    for one in (first, second, third):
+        told(live, What.OPENED, one)
+    told(live, What.CLOSED, replace(third, closed=third.due))
+    told(live, What.CLOSED, replace(second, closed=second.due + 1))
+    again = replace(third, id="i-4", opened=third.due + DAY)
+    told(live, What.OPENED, again)
+    repairs = live.page(pages.AT, pages.AT).repairs
+    assert [sum(one.values()) for one in (repairs.opened, repairs.repeated)] == [4, 2]
+    assert [sum(one.values()) for one in (repairs.closed, repairs.timely)] == [2, 1]

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
-from healthd.commands.choices import known_region, region_and_below, with_profile
+from healthd.commands.choices import known_region, with_profile
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.commands.names import region_name, subject_name
-from healthd.incidents.instant import Instant, instant
-from healthd.incidents.plan import Outcome, Plan, make_plan
+from healthd.incidents.plan import Outcome, Plan
 from healthd.model import CLASSES, Inventory
 from healthd.periods import iso
 from healthd.pool import RATES
 from healthd.problems import Wrong
-from healthd.rates import Row, percent
-from healthd.setup import Setup, rate_terms, read_setup
+from healthd.rates import percent
+from healthd.repairs import RepairPlan, repair_plan
+from healthd.setup import rate_terms, read_setup
 from healthd.store import Store
-from healthd.timeline import FOREVER, Watch
 
 _SAID = {
     Outcome.REACHED: "The target is reached: nothing has to be repaired for it.",
@@ -55,51 +53,28 @@ def _plan(arguments: argparse.Namespace) -> int:
         rate = arguments.rate or terms.rates[-1]
         if rate not in terms.rates:
             raise Wrong(f"--rate {rate}: there is none without a frame check", "add checks.frame")
-        moment = standing(store, setup, arguments.region)
-        incidents = store.open_incidents()
+        profile = setup.config.definitions[setup.config.profiles[0]]
+        found = repair_plan(store, setup, arguments.region, class_=arguments.class_, rate=rate, profile=profile)
     finally:
         store.close()
-    profile = setup.config.chosen_profiles[0]
-    row = _row(moment, arguments.region, arguments.class_, rate)
-    lifts = moment.lifts(arguments.region, arguments.class_, rate, profile)
-    good, assessed = (row.good, row.assessed) if row else (0, 0)
-    line = terms.inventory.line_of(arguments.region)
-    plan = make_plan(incidents, lifts, good, assessed, profile.target(rate, arguments.class_, line))
+    if found is None:
+        raise Wrong(f"{store.path}: nothing was seen yet", "start `healthd run` and wait for the first answers")
     zone = setup.config.timezone
-    head = {"region": arguments.region, "class": arguments.class_, "rate": rate, "profile": profile.name}
     if arguments.json:
-        print_json({**head, "at": iso(moment.at, zone), **plan.as_json()})
+        print_json(found.as_json(zone))
     else:
-        _print(plan, head, moment, zone, simulated=setup.config.simulated)
+        _print(found, terms.inventory, zone, simulated=setup.config.simulated)
     return 0
 
 
-def standing(store: Store, setup: Setup, region: str) -> Instant:
-    """The cameras in and below a region as they stand at the last heartbeat. Raises Wrong before the first."""
-    begun, at = store.first_heartbeat(), store.last_heartbeat()
-    if begun is None or at is None:
-        raise Wrong(f"{store.path}: nothing was seen yet", "start `healthd run` and wait for the first answers")
-    terms = rate_terms(setup, store.regions())
-    # As of the last heartbeat it is taken to go on: what was seen then is what is known now.
-    beats = store.heartbeats(begun, at + 1)
-    watch = Watch([*beats[:-1], (beats[-1][0] if beats else at, FOREVER)], setup.config.timezone, at, at + 1)
-    histories = store.histories(at, at + 1, regions=region_and_below(region, terms.inventory))
-    return instant(histories, watch, terms, at)
-
-
-def _row(moment: Instant, region: str, class_: str, rate: str) -> Row | None:
-    found = (row for row in moment.rows() if (row.key, row.class_, row.rate) == (region, class_, rate))
-    return next(found, None)
-
-
-def _print(plan: Plan, head: Mapping[str, str], moment: Instant, zone: ZoneInfo, *, simulated: bool) -> None:
-    inventory = moment.terms.inventory
+def _print(found: RepairPlan, inventory: Inventory, zone: ZoneInfo, *, simulated: bool) -> None:
+    plan = found.plan
     if simulated:
         print("SIMULATED DATA")
     target = "none" if plan.target is None else percent(plan.target.numerator, plan.target.denominator)
-    place = f"{region_name(head['region'], inventory)} ({head['region']})"
-    print(f"{place}, {head['rate']} rate, class {head['class']}, profile {head['profile']}")
-    print(f"{iso(moment.at, zone)}: {_share(plan.good, plan.assessed)}; target {target}")
+    place = f"{region_name(found.region, inventory)} ({found.region})"
+    print(f"{place}, {found.rate} rate, class {found.class_}, profile {found.profile}")
+    print(f"{iso(found.at, zone)}: {_share(plan.good, plan.assessed)}; target {target}")
     if plan.outcome in _SAID:
         print(_SAID[plan.outcome])
     if plan.steps:

@@ -8,10 +8,11 @@ from fractions import Fraction
 
 from healthd.commands.choices import add_period, chosen_period, known_region
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
-from healthd.incidents.statistics import BY, REPEAT, RepairRow, statistics
+from healthd.incidents.statistics import BY, RepairRow
 from healthd.periods import Span, iso
 from healthd.problems import Wrong
 from healthd.rates import percent
+from healthd.repairs import repair_statistics
 from healthd.setup import Setup, rate_terms, read_setup
 from healthd.store import Store
 
@@ -38,20 +39,16 @@ def _stats(arguments: argparse.Namespace) -> int:
     asked = chosen_period(arguments, setup.config)
     store = Store.open(setup.config.store.url, writer=False)
     try:
-        # Whether something is repaired or overdue is known up to the last heartbeat only.
-        end = min(asked.end, (store.last_heartbeat() or 0) + 1)
-        if end <= asked.start:
-            raise Wrong("nothing is known of this period", "healthd has not seen anything since it began")
-        inventory = rate_terms(setup, store.regions()).inventory
-        known_region(arguments.region, inventory)
-        incidents = store.incidents(asked.start - REPEAT, end)
+        known_region(arguments.region, rate_terms(setup, store.regions()).inventory)
+        found = repair_statistics(store, setup, asked, by=arguments.by, region=arguments.region or "")
     finally:
         store.close()
-    rows = statistics(incidents, asked.start, end, inventory, by=arguments.by, region=arguments.region or "")
+    if found is None:
+        raise Wrong("nothing is known of this period", "healthd has not seen anything since it began")
     if arguments.json:
-        print_json([row.as_json(setup.config.timezone) for row in rows])
+        print_json([row.as_json(setup.config.timezone) for row in found.rows])
     else:
-        _print(rows, setup, Span(asked.start, end))
+        _print(found.rows, setup, found.span)
     return 0
 
 

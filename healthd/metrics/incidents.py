@@ -19,6 +19,16 @@ _DROPPED = Family("healthd_incidents_dropped", "gauge", "Open incidents too smal
 _OPEN = Family("healthd_incidents_open", "gauge", "Open incidents in and below the region.")
 _OPENED = Family("healthd_incidents_opened_total", "counter", "Incidents opened in and below the region.")
 _CLOSED = Family("healthd_incidents_closed_total", "counter", "Incidents closed in and below the region.")
+_TIMELY = Family(
+    "healthd_incidents_closed_in_time_total",
+    "counter",
+    "Incidents closed within their limit, in and below the region.",
+)
+_REPEATED = Family(
+    "healthd_incidents_repeated_total",
+    "counter",
+    "Incidents opened in and below the region whose subject had been repaired within 30 days before.",
+)
 _DURATION = Family(
     "healthd_repair_duration_seconds", "histogram", "From the first flip to the closing of each incident."
 )
@@ -32,7 +42,13 @@ def incident_blocks(page: Page, form: Format, shown: int) -> Iterator[str]:
     yield block(_INCIDENT_INFO, form, [_info_line(incident, page) for incident in largest[:shown]])
     yield block(_DROPPED, form, [f"{_DROPPED.name} {max(0, len(largest) - shown)}\n"])
     yield block(_OPEN, form, _open_lines(page))
-    for family, counts in ((_OPENED, page.repairs.opened), (_CLOSED, page.repairs.closed)):
+    repairs = page.repairs
+    for family, counts in (
+        (_OPENED, repairs.opened),
+        (_CLOSED, repairs.closed),
+        (_TIMELY, repairs.timely),
+        (_REPEATED, repairs.repeated),
+    ):
         yield block(family, form, _counter_lines(family, counts, page.inventory))
     yield block(_DURATION, form, _duration_lines(page))
 
