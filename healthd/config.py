@@ -23,6 +23,7 @@ from pydantic import (
 
 from healthd.credentials import Login
 from healthd.incident_options import IncidentOptions
+from healthd.picture_options import PictureOptions
 from healthd.problems import BadInput, Problem, Wrong, did_you_mean
 from healthd.profile_options import Definitions, all_profiles, known_profile
 from healthd.profiles import Profile
@@ -164,6 +165,7 @@ class _File(Section):
     inventory_guard: InventoryGuard = InventoryGuard()
     author: Label = "inventory"
     incidents: IncidentOptions = IncidentOptions()
+    picture: PictureOptions = PictureOptions()
 
 
 # Both take their names from the one list of probes.
@@ -209,6 +211,7 @@ class Config:
     inventory_guard: InventoryGuard
     author: str
     incidents: IncidentOptions
+    picture: PictureOptions
 
     @property
     def chosen_profiles(self) -> Sequence[Profile]:

@@ -11,19 +11,31 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from healthd.gallery import Gallery
 from healthd.incidents.desk import Desk
 from healthd.incidents.incident import Happening
-from healthd.model import REFERENCE, Asked, Axis, Camera, Change, Flip, Inventory, Moment, State
+from healthd.model import (
+    REFERENCE,
+    Asked,
+    Axis,
+    Camera,
+    Change,
+    Flip,
+    Inventory,
+    Moment,
+    PictureReference,
+    State,
+)
+from healthd.picture_state import PictureRules, advance_picture, picture_reading
 from healthd.state import (
     Holding,
     Rules,
     Sight,
-    advance,
     advance_online,
     forget,
     online_reading,
-    picture_reading,
     settle,
+    without_streak,
 )
 from probes.base import Memory, Outcome, Reason
 
@@ -49,8 +61,9 @@ class CoreRules:
     """The rules of both axes and their pauses, in ms; `picture` None: no frame check is configured."""
 
     online: Rules
-    picture: Rules | None
+    picture: PictureRules | None
     retry_seconds: float
+    picture_retry_seconds: float  # after a frame that shows a fault, or none any more
     online_max_age: Moment
     picture_max_age: Moment
 
@@ -65,6 +78,8 @@ class Outbox:
     reached: Mapping[str, Moment]
     reboots: Mapping[str, int]  # the new totals
     happenings: tuple[Happening, ...]
+    references: Sequence[PictureReference] = ()
+    forgotten: Sequence[str] = ()  # cameras whose older references go
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +120,7 @@ class Core:
     steering: Steering
     seen: Callable[[Sequence[Camera], Asked], None]
     desk: Desk
+    gallery: Gallery
     _entries: dict[str, _Entry] = field(default_factory=dict, init=False)
     _by_reach: dict[str, list[_Entry]] = field(default_factory=dict, init=False)
     _by_address: dict[str, list[_Entry]] = field(default_factory=dict, init=False)
@@ -158,6 +174,7 @@ class Core:
             elif not camera.placement.picture or self.rules.picture is None:
                 self._forget(entry, Axis.PICTURE, now, "not asked")
         self.desk.replace(inventory)
+        self.gallery.keep_only(inventory.cameras)
         self._pending &= self._entries.keys()
         self._open &= self._entries.keys()
         self._index()
@@ -346,12 +363,27 @@ class Core:
                 return  # we have not asked where its picture is: that is no fault of the camera
         if rules is None or reading is None or entry.online.state is State.OFFLINE or entry.online.first_fail:
             return  # what a camera that is going down answers says nothing about its picture
-        entry.picture, flip = advance(entry.picture, reading, rules)
+        entry.picture, flip = advance_picture(entry.picture, reading, rules)
         if flip is not None:
             self._note(entry, flip)
         self._track(entry)
+        good = entry.picture.state is State.GOOD and not entry.picture.undecided
+        self.gallery.judged(entry.camera.id, asked, good)
         if entry.picture.undecided:
-            self.steering.ask_again(entry.camera.id, "frame", self.rules.retry_seconds)
+            missing = reading.state is State.NO_PICTURE
+            pause = self.rules.retry_seconds if missing else self.rules.picture_retry_seconds
+            self.steering.ask_again(entry.camera.id, "frame", pause)
+
+    def begin_anew(self, camera: str, now: Moment) -> None:
+        """Learn anew what the camera usually sees. What was wrong with its picture is not known until it was
+        judged by that; it is asked at once."""
+        entry = self._entries[camera]
+        self.gallery.begin_anew(camera, now)
+        if entry.picture.state is State.FAULTY:
+            self._forget(entry, Axis.PICTURE, now, "begun anew")
+        entry.picture = without_streak(entry.picture)
+        self._track(entry)
+        self.steering.ask_again(camera, "frame", 0.0)
 
     def _settle_pending(self) -> None:
         for camera_id in [*self._pending]:
@@ -457,7 +489,8 @@ class Core:
         if self._beating_since and not self._blind:
             end = max([self._sight.latest, self._beating_since, *(flip.at for flip in flips)])
             heartbeat = (self._beating_since, end)
-        return Outbox(flips, heartbeat, memories, reached, reboots, happenings)
+        references, forgotten = self.gallery.take()
+        return Outbox(flips, heartbeat, memories, reached, reboots, happenings, references, forgotten)
 
 
 def _iso(moment: Moment) -> str:

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
@@ -19,23 +19,27 @@ from healthd.clock import Clock
 from healthd.config import Config
 from healthd.core import Core, Outbox, Past, Steering, placement_changes
 from healthd.front import Front
+from healthd.gallery import Gallery
 from healthd.incidents.board import Board
 from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet
 from healthd.incidents.statistics import REPEAT
 from healthd.jobs import Jobs
 from healthd.live import Live
-from healthd.model import Asked, Moment
+from healthd.model import Asked, Camera, Moment
 from healthd.periods import windows_at
 from healthd.prober import PING, Prober, Targets
 from healthd.problems import BadInput, Problem
 from healthd.schedule import Observers
 from healthd.selfmetrics import SelfMetrics
-from healthd.settings import core_rules, gated_checks, incident_policy, naming, references
+from healthd.settings import core_rules, gated_checks, incident_policy, judgement, naming, references
 from healthd.setup import Setup, guard, rate_terms, read_setup
 from healthd.store import Batch, Store, Writer
 from healthd.windows import Booked, Windows
 from probes.base import Memory, Probe, Resources
+
+if TYPE_CHECKING:  # loaded with the frame check only
+    from probes.picture.context import Context
 
 log = logging.getLogger("healthd")
 
@@ -80,6 +84,7 @@ class Daemon:
         self.prober_metrics = self.metrics.prober(_PROBER)
         self.live = Live(naming(setup.config), setup.inventory)
         self.executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="picture")
+        self.gallery = Gallery(judgement(setup), store.picture_references)
         self.prober = self._make_prober(setup)
         self.core = self._make_core(setup)
         self.jobs = Jobs(setup.config.timezone, self.metrics.job_failed)
@@ -107,12 +112,15 @@ class Daemon:
 
     def _make_prober(self, setup: Setup) -> Prober:
         observers = Observers(self._fold, self.prober_metrics.lag, self.prober_metrics.skipped)
-        targets = Targets(setup.config, setup.inventory, self._memory)
+        targets = Targets(setup.config, setup.inventory, self._memory, self._picture)
         resources = Resources(self.executor, self.clock.seconds)
         return Prober(setup.config, targets, observers, resources, self.clock.now)
 
     def _memory(self, camera: str) -> Memory:
         return self.core.memory(camera)
+
+    def _picture(self, camera: Camera) -> Callable[[], Context]:
+        return self.gallery.recall(camera, self.clock.now())
 
     def _make_core(self, setup: Setup) -> Core:
         schedule = self.prober.schedule
@@ -120,7 +128,7 @@ class Daemon:
         rules, gated = core_rules(setup.config), gated_checks(setup.config)
         board = Board(Fleet(setup.inventory), incident_policy(setup.config), self.store.open_incidents())
         desk = Desk(board, rules.online, rules.retry_seconds, schedule.ask_again)
-        return Core(rules, gated, references(setup.config), steering, self.live.noticed, desk)
+        return Core(rules, gated, references(setup.config), steering, self.live.noticed, desk, self.gallery)
 
     # --- start and stop ------------------------------------------------------------------------------------
 
@@ -233,6 +241,8 @@ class Daemon:
             reached=outbox.reached,
             reboots=outbox.reboots,
             happenings=outbox.happenings,
+            references=outbox.references,
+            forgotten=outbox.forgotten,
             recorded=self.clock.now(),
         )
         loop = asyncio.get_running_loop()
@@ -246,6 +256,7 @@ class Daemon:
                 self._beating_since = start
                 self._rebuild_windows()  # a gap lies between: everybody's seconds in it are unknown
             self.live.seen_until = end
+        self.gallery.stored(outbox.references, outbox.forgotten)
         self.live.committed(outbox.flips)
         self.live.happened(outbox.happenings)
 
@@ -329,6 +340,7 @@ class Daemon:
         names = {camera.id: camera.name for camera in setup.inventory.cameras.values()}
         regions = [*setup.inventory.regions.values()]
         self.core.rules = core_rules(setup.config)
+        self.gallery.judgement = judgement(setup)
         self.core.desk.board.policy = incident_policy(setup.config)
         self.core.gated = gated_checks(setup.config)
         self.core.references = references(setup.config)

@@ -229,6 +229,17 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureReference:
+    """What a camera usually sees by day (`lit` 0) or by night (1). `fingerprint`: its bytes, see
+    `probes.picture.fingerprint`; `at`: when the frame was asked that it last took in."""
+
+    camera: str
+    lit: int
+    at: Moment
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class CameraHistory:
     """All that is stored of one camera for a period, for `rates`; each tuple sorted by its first element.
 

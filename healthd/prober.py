@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from healthd.config import Config
 from healthd.model import REFERENCE, Camera, Device, Inventory, Moment
@@ -12,8 +13,11 @@ from healthd.schedule import Check, Observers, Schedule, TurnSpec, UplinkLimits
 from probes import PROBES
 from probes.base import BatchProbe, CheckOptions, Memory, Probe, Reason, Resources, Result, Target
 
-PING, DEVICE = "ping", "device"
-GATED = ("onvif", "frame")
+if TYPE_CHECKING:  # a daemon without the frame check loads no picture code
+    from probes.picture.context import Context
+
+PING, DEVICE, FRAME = "ping", "device", "frame"
+GATED = ("onvif", FRAME)
 """Checks that are not asked while the camera does not answer at all."""
 
 _DEFAULT_SEATS = 64
@@ -38,15 +42,23 @@ def turns(config: Config, inventory: Inventory) -> Iterator[TurnSpec]:
     for check in config.checks:
         if check not in (PING, DEVICE):
             for camera in asked:
-                if check != "frame" or camera.placement.picture:
+                if check != FRAME or camera.placement.picture:
                     yield TurnSpec(camera.id, check, uplink=camera.placement.upstream)
 
 
 class Targets:
-    """(subject, check) -> Target, with the camera's current memory."""
+    """(subject, check) -> Target, with the camera's current memory. `picture`: what its next frame is judged with,
+    to be asked for in a worker."""
 
-    def __init__(self, config: Config, inventory: Inventory, memory: Callable[[str], Memory]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        inventory: Inventory,
+        memory: Callable[[str], Memory],
+        picture: Callable[[Camera], Callable[[], Context]] | None = None,
+    ) -> None:
         self._memory = memory
+        self._picture = picture
         self.replace(config, inventory)
 
     def replace(self, config: Config, inventory: Inventory) -> None:
@@ -68,10 +80,10 @@ class Targets:
             return self._by_reach[subject]
         if check == DEVICE:
             return self.of_device(self._inventory.devices[subject])
-        return self.of_camera(self._inventory.cameras[subject])
+        return self.of_camera(self._inventory.cameras[subject], check)
 
-    def of_camera(self, camera: Camera) -> Target:
-        """Everything that can be asked of a camera."""
+    def of_camera(self, camera: Camera, check: str = FRAME) -> Target:
+        """Everything that can be asked of a camera, by this check."""
         return Target(
             address=camera.address,
             reach_port=camera.reach_port,
@@ -82,6 +94,7 @@ class Targets:
             resolution=camera.resolution,
             credential=self._inventory.credentials.get(camera.credential or "default"),
             memory=self._memory(camera.id),
+            picture=self._picture(camera) if self._picture and check == FRAME else None,
         )
 
     def of_device(self, device: Device) -> Target:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from healthd.config import Config
 from healthd.core import CoreRules
+from healthd.gallery import Judgement
 from healthd.incidents.describe import Policy
 from healthd.incidents.fleet import Mass
 from healthd.live import Naming
 from healthd.metrics import PerCamera
 from healthd.model import REFERENCE
+from healthd.picture_state import PictureRules
 from healthd.prober import GATED, PING
+from healthd.setup import Setup
 from healthd.state import Rules
 from healthd.web.deps import WebSettings
+from probes.picture.confirm import confirmations
 
 
 def core_rules(config: Config) -> CoreRules:
@@ -23,13 +27,21 @@ def core_rules(config: Config) -> CoreRules:
     def rules(interval: float) -> Rules:
         return Rules(state.fail_after, state.ok_after, round(2000 * max(interval, state.retry_interval)))
 
+    lasting, fleeting, pause = config.picture.pauses(frame.interval if frame else 3600.0)
+    believed = confirmations(config.picture.confirm.frames, round(1000 * lasting), round(1000 * fleeting))
     return CoreRules(
         online=rules(reach_interval),
-        picture=rules(frame.interval) if frame else None,
+        picture=PictureRules(rules(max(frame.interval, pause)), believed) if frame else None,
         retry_seconds=state.retry_interval,
+        picture_retry_seconds=pause,
         online_max_age=round(3000 * reach_interval),
         picture_max_age=round(1000 * config.picture_max_age_seconds),
     )
+
+
+def judgement(setup: Setup) -> Judgement:
+    """How pictures are judged."""
+    return Judgement(setup.config.picture, setup.config.timezone, setup.inventory.paths)
 
 
 def incident_policy(config: Config) -> Policy:

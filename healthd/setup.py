@@ -28,7 +28,7 @@ def read_setup(path: Path) -> Setup:
     """Read and check it all. Raises BadInput with every problem."""
     config = load_config(path)
     inventory, warnings = load_inventory(config)
-    strange = list(_strange_regions(config, inventory))
+    strange = [*_strange_regions(config, inventory), *_strange_thresholds(config, inventory)]
     if strange:
         raise BadInput(strange)
     return Setup(config, inventory, warnings)
@@ -44,6 +44,15 @@ def _strange_regions(config: Config, inventory: Inventory) -> Iterator[Problem]:
                     region, list(inventory.regions), "correct it, or add it to the regions' file"
                 )
                 yield read_yaml(config.path).problem(where, "is no region of the inventory", remedy)
+
+
+def _strange_thresholds(config: Config, inventory: Inventory) -> Iterator[Problem]:
+    """Thresholds for regions that are not in the inventory: they would hold for no camera."""
+    for place, one in enumerate(config.picture.thresholds):
+        if one.region is not None and one.region not in inventory.regions:
+            remedy = did_you_mean(one.region, inventory.regions, "correct it, or add it to the regions' file")
+            where = ("picture", "thresholds", place, "region")
+            yield read_yaml(config.path).problem(where, f'"{one.region}" is no region of the inventory', remedy)
 
 
 def guard(old: Setup, new: Setup) -> None:

@@ -2,6 +2,7 @@
 
 The rules (all times are when a result was *asked*):
 
+- The picture axis has a fold of its own in `picture_state`, over the same values.
 - From unknown, one ok decides. `fail_after` consecutive fails make an axis bad, `ok_after` consecutive oks make a
   bad one good again; either flip is dated at the first result of its streak.
 - Unknown results move nothing, and a streak does not span more than two intervals without a known result.
@@ -33,13 +34,16 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one known result says about an axis."""
+    """What one known result says about an axis. Of a picture: `findings` (fault, value, threshold) and the faults
+    that were `not_checked`."""
 
     asked: Moment
     state: State
     faults: tuple[str, ...] = ()
     reason: str = ""
     took_seconds: float = 0.0
+    findings: tuple[tuple[str, float, float], ...] = ()
+    not_checked: frozenset[str] = frozenset()
 
     @property
     def good(self) -> bool:
@@ -55,6 +59,11 @@ class Reading:
         }
         if self.faults:
             row["faults"] = list(self.faults)
+        if self.findings:
+            row["findings"] = [
+                {"fault": fault, "value": round(value, 4), "threshold": round(threshold, 4)}
+                for fault, value, threshold in self.findings
+            ]
         return row
 
 
@@ -91,40 +100,17 @@ def online_reading(asked: Asked) -> Reading | None:
     return Reading(asked.asked, state, (), str(result.reason), asked.took_seconds)
 
 
-def picture_reading(asked: Asked) -> Reading | None:
-    """What a frame result says; None when it says nothing about the camera."""
-    result = asked.result
-    if result.outcome is Outcome.UNKNOWN:
-        return None
-    if result.outcome is Outcome.FAIL:
-        return Reading(asked.asked, State.NO_PICTURE, (), str(result.reason), asked.took_seconds)
-    faults = tuple(sorted(result.values.get("faults", ())))
-    state = State.FAULTY if faults else State.GOOD
-    return Reading(asked.asked, state, faults, str(result.reason), asked.took_seconds)
-
-
 def _needed(holding: Holding, reading: Reading, rules: Rules) -> int:
     if reading.good:
         return 1 if holding.state is State.UNKNOWN else rules.ok_after
     return rules.fail_after
 
 
-def _continues(holding: Holding, reading: Reading) -> bool:
-    """Whether `reading` goes on with the streak: the same side, and between two bad states the same one."""
-    if not holding.streak:
-        return False
-    last = holding.streak[-1]
-    if last.good != reading.good:
-        return False
-    between_bad = holding.state not in GOOD_STATES and holding.state is not State.UNKNOWN and not reading.good
-    return not between_bad or (last.state, last.faults) == (reading.state, reading.faults)
-
-
 def _flipped(holding: Holding, streak: tuple[Reading, ...], last: Moment) -> tuple[Holding, Flip]:
     final = streak[-1]
     flip = Flip(
         camera="",
-        axis=Axis.ONLINE if final.state in (State.ONLINE, State.OFFLINE) else Axis.PICTURE,
+        axis=Axis.ONLINE,
         at=streak[0].asked,
         state=final.state,
         was=holding.state,
@@ -137,20 +123,21 @@ def _flipped(holding: Holding, streak: tuple[Reading, ...], last: Moment) -> tup
 
 
 def advance(holding: Holding, reading: Reading, rules: Rules) -> tuple[Holding, Flip | None]:
-    """Fold one reading of an axis that needs no corroboration (`picture`, or an ok of `online`).
+    """Fold one reading of the online axis that needs no corroboration.
 
     A reading asked at or before the latest one changes nothing. The flip's `camera` is left to the caller.
     """
     if reading.asked <= holding.last:
         return holding, None
     if reading.asked - holding.last > rules.span:
-        holding = _without_streak(holding)
-    if (holding.state, holding.faults) == (reading.state, reading.faults):
-        return replace(_without_streak(holding), last=reading.asked), None
-    streak = (*holding.streak, reading) if _continues(holding, reading) else (reading,)
+        holding = without_streak(holding)
+    if holding.state is reading.state:
+        return replace(without_streak(holding), last=reading.asked), None
+    goes_on = holding.streak and holding.streak[-1].good == reading.good
+    streak = (*holding.streak, reading) if goes_on else (reading,)
     if len(streak) >= _needed(holding, reading, rules):
         return _flipped(holding, streak, reading.asked)
-    kept = replace(_without_streak(holding), streak=streak[-_KEPT_EVIDENCE:], last=reading.asked)
+    kept = replace(without_streak(holding), streak=streak[-_KEPT_EVIDENCE:], last=reading.asked)
     return kept, None
 
 
@@ -164,9 +151,9 @@ def advance_online(
     if reading.good or reading.asked <= holding.last:
         return advance(holding, reading, rules)
     if reading.asked - holding.last > rules.span or (holding.streak and holding.streak[-1].good):
-        holding = _without_streak(holding)
+        holding = without_streak(holding)
     if holding.state is State.OFFLINE:
-        return replace(_without_streak(holding), last=reading.asked), None
+        return replace(without_streak(holding), last=reading.asked), None
     holding, flip = settle(holding, rules, elsewhere)
     if flip is not None:
         return replace(holding, last=reading.asked), flip
@@ -214,13 +201,14 @@ def _blinded(holding: Holding) -> tuple[Holding, Flip | None]:
 def forget(holding: Holding, axis: Axis, at: Moment, reason: str) -> tuple[Holding, Flip | None]:
     """The axis becomes unknown at `at` (not before its last flip): asked no more, too old, or offline."""
     if holding.state is State.UNKNOWN:
-        return replace(_without_streak(holding), since=holding.since), None
+        return replace(without_streak(holding), since=holding.since), None
     at = max(at, holding.since)
     flip = Flip("", axis, at, State.UNKNOWN, holding.state, reason=reason, decided=at)
     return Holding(State.UNKNOWN, at, (), reason, holding.last), flip
 
 
-def _without_streak(holding: Holding) -> Holding:
+def without_streak(holding: Holding) -> Holding:
+    """The same state with nothing under way."""
     if not holding.undecided and not holding.first_fail:
         return holding
     return replace(holding, streak=(), pending=False, blind=0, first_fail=0)

@@ -112,7 +112,8 @@ class Target:
     resolution: tuple[int, int] | None = None  # (width, height) that the inventory promises
     credential: Credential | None = None
     memory: Memory = Memory()
-    picture: Context | None = None  # what its frame is judged with; `expect` is the frame probe's to fill in
+    # What its frame is judged with, looked up in the worker that judges; `expect` is the frame probe's to fill in.
+    picture: Callable[[], Context] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,22 +9,11 @@ from typing import TYPE_CHECKING, Any
 from probes.base import CheckOptions, Duration, Outcome, ProbeKind, Reason, Resources, Result, Target
 from probes.http import HttpClient, Reply, Request, normalised, place, shown
 from probes.login import Login
-from probes.picture.verdict import Fault
 
 if TYPE_CHECKING:  # decoders are loaded when the first frame probe is built
-    from probes.picture.context import Context
+    from probes.picture.context import Judged
 
 _GONE = frozenset({404, 410})
-
-# Without a reference of the camera and confirmation over time these call up to one good picture in twenty faulty
-# (docs/picture-accuracy.md). A rate that contractors are paid by cannot rest on that: they are not judged then.
-_NEEDS_HISTORY = (
-    Fault.LOW_CONTRAST,
-    Fault.BLUR,
-    Fault.COLOUR_CAST,
-    Fault.GREYSCALE,
-    Fault.OCCLUDED,
-)
 
 
 class FrameOptions(CheckOptions):
@@ -45,8 +34,8 @@ class FrameProbe:
     of a JPEG, PNG or WebP `protocol`, whatever its content type says.
     `values` of an ok: `bytes`, `width`, `height` (None where the header is unreadable), `faults` (tuple of str),
     `findings` ([{"fault", "value", "threshold"}]), `not_checked` ([{"fault", "why"}]).
-    `learnt` of an ok has `signature` (bytes) and `candidate` (a Fingerprint or None) for whoever keeps
-    `Target.picture`. The picture is judged in memory and dropped.
+    `learnt` of an ok has `signature` (bytes) and `reference` (a Fingerprint or None) for whoever answers
+    `Target.picture` next time. The picture is judged in memory and dropped.
     """
 
     def __init__(self, options: FrameOptions, resources: Resources) -> None:
@@ -59,7 +48,8 @@ class FrameProbe:
         self._http = HttpClient(options.max_bytes)
         self._kind_of = kind_of
         self._judge = judge
-        self._unknown = Context(thresholds=dict.fromkeys(_NEEDS_HISTORY))
+        # A rate that contractors are paid by cannot rest on what is told without a reference.
+        self._unknown = Context(cautious=True)
 
     async def ask(self, target: Target) -> Result:
         url = _url(target)
@@ -70,7 +60,7 @@ class FrameProbe:
         if isinstance(reply, Result):
             result = reply
         else:
-            result = self._refusal(reply, login) or await self._judged(reply.body, self._context(target))
+            result = self._refusal(reply, login) or await self._judged(reply.body, target)
         learnt = {**result.learnt, **login.learnt(result.outcome is Outcome.OK)}
         if isinstance(reply, Reply) and reply.status in _GONE and not target.snapshot_url:
             learnt["snapshot_uri"] = None  # ONVIF is to look it up again
@@ -86,12 +76,14 @@ class FrameProbe:
             return Result.fail(Reason.PROTOCOL, "not a picture" if reply.body else "an empty answer")
         return None
 
-    def _context(self, target: Target) -> Context:
-        return dataclasses.replace(target.picture or self._unknown, expect=_expected(target))
+    def _look(self, body: bytes, target: Target) -> Judged:
+        """In a worker: what is known of the camera may have to be read from a disk."""
+        known = target.picture() if target.picture else self._unknown
+        return self._judge(body, dataclasses.replace(known, expect=_expected(target)))
 
-    async def _judged(self, body: bytes, context: Context) -> Result:
+    async def _judged(self, body: bytes, target: Target) -> Result:
         loop = asyncio.get_running_loop()
-        judged = await loop.run_in_executor(self._executor, self._judge, body, context)
+        judged = await loop.run_in_executor(self._executor, self._look, body, target)
         verdict = judged.verdict
         result = Result.ok(
             bytes=len(body),
@@ -104,7 +96,7 @@ class FrameProbe:
             ],
             not_checked=[{"fault": str(one.fault), "why": one.why} for one in verdict.not_checked],
         )
-        return dataclasses.replace(result, learnt={"signature": judged.signature, "candidate": judged.candidate})
+        return dataclasses.replace(result, learnt={"signature": judged.signature, "reference": judged.reference})
 
     async def close(self) -> None:
         await self._http.close()

@@ -12,14 +12,17 @@ from healthd.incidents.describe import Policy
 from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet
 from healthd.model import REFERENCE, Asked, Axis, Camera, Flip, Inventory, Lifecycle, Placement, State
+from healthd.picture_state import PictureRules
 from healthd.state import Rules
 from probes.base import Memory, Reason, Result
+from tests.galleries import empty_gallery
 
 START = 1_700_000_000_000
 RULES = CoreRules(
     online=Rules(3, 2, 120_000),
-    picture=Rules(3, 2, 7_200_000),
+    picture=PictureRules(Rules(3, 2, 7_200_000)),
     retry_seconds=15.0,
+    picture_retry_seconds=150.0,
     online_max_age=180_000,
     picture_max_age=10_800_000,
 )
@@ -49,7 +52,8 @@ class Story:
         self.inventory = inventory(camera(i) for i in range(1, cameras + 1))
         board = Board(Fleet(self.inventory), Policy())
         desk = Desk(board, RULES.online, RULES.retry_seconds, steering.ask_again)
-        self.core = Core(RULES, ("onvif", "frame"), references, steering, lambda _c, _a: None, desk)
+        self.gallery = empty_gallery()
+        self.core = Core(RULES, ("onvif", "frame"), references, steering, lambda _c, _a: None, desk, self.gallery)
         self.core.restore(self.inventory, past or Past(0, {}, {}, set(), {}), self.now)
         self.flips: list[Flip] = []
         self.heartbeats: list[tuple[int, int]] = []

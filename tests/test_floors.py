@@ -25,10 +25,10 @@ FLOORS = (
     "probes",
     "healthd healthd.exposition healthd.geometry healthd.jobs healthd.problems healthd.profiles healthd.words",
     "healthd.fields healthd.model healthd.profile_words healthd.rows healthd.tables healthd.yamltext",
-    "healthd.periods healthd.section healthd.service_hours healthd.state",
+    "healthd.daylight healthd.periods healthd.section healthd.service_hours healthd.state",
     "healthd.camera_rows healthd.credentials healthd.fleet_rows healthd.incident_options"
-    " healthd.profile_options healthd.timeline healthd.web_options",
-    "healthd.buckets healthd.config healthd.inventory",
+    " healthd.picture_options healthd.picture_state healthd.profile_options healthd.timeline healthd.web_options",
+    "healthd.buckets healthd.config healthd.gallery healthd.inventory",
     "healthd.pool",
     "healthd.cells healthd.rates healthd.setup healthd.sightings",
     "healthd.topology",

@@ -14,11 +14,9 @@ from healthd.state import (
     Reading,
     Rules,
     Sight,
-    advance,
     advance_online,
     forget,
     online_reading,
-    picture_reading,
     settle,
 )
 from probes.base import Reason, Result
@@ -125,29 +123,6 @@ def test_folding_twice_or_late_changes_nothing(steps: list[tuple[int, str]]) -> 
             assert advance_online(holding, other, RULES, asked) == (holding, None)
 
 
-def test_picture_flips_carry_the_fault_set() -> None:
-    """Another fault in an already faulty picture is a flip of its own once it is confirmed."""
-    holding, flips = Holding(), []
-    for step, faults in enumerate([(), ("dark",), ("dark",), ("dark",), ("corrupt",), ("corrupt",), ("corrupt",)]):
-        state = State.FAULTY if faults else State.GOOD
-        holding, flip = advance(holding, Reading((step + 1) * STEP, state, faults), RULES)
-        flips += [flip] if flip else []
-    assert [(flip.state, flip.faults, flip.at // STEP) for flip in flips] == [
-        (State.GOOD, (), 1),
-        (State.FAULTY, ("dark",), 2),
-        (State.FAULTY, ("corrupt",), 5),
-    ]
-
-
-def test_bad_pictures_of_different_kinds_add_up() -> None:
-    """From good, a refused frame and two faulty ones are three bad ones."""
-    holding = Holding(State.GOOD, last=1)
-    for step, state in enumerate([State.NO_PICTURE, State.FAULTY, State.FAULTY]):
-        holding, flip = advance(holding, Reading((step + 1) * STEP, state), RULES)
-    assert flip is not None
-    assert (flip.state, flip.was, flip.at) == (State.FAULTY, State.GOOD, STEP)
-
-
 def test_forget_is_never_dated_before_the_last_flip() -> None:
     """Becoming unknown late cannot reorder what is already stored."""
     holding, flip = forget(Holding(State.GOOD, since=50_000), Axis.PICTURE, 40_000, "offline")
@@ -157,18 +132,11 @@ def test_forget_is_never_dated_before_the_last_flip() -> None:
 
 
 def test_readings() -> None:
-    """Our own failures say nothing; a frame's fail is no picture; faults make it faulty."""
+    """Our own failures say nothing about a camera."""
     assert online_reading(Asked("c", "ping", 1, 0.0, Result.unknown(Reason.LOCAL))) is None
-    assert picture_reading(Asked("c", "frame", 1, 0.0, Result.unknown(Reason.OVERLOAD))) is None
     fail = online_reading(Asked("c", "ping", 1, 1.0, Result.fail(Reason.TIMEOUT)))
     assert fail is not None
     assert (fail.state, fail.reason) == (State.OFFLINE, "timeout")
-    auth = picture_reading(Asked("c", "frame", 1, 0.0, Result.fail(Reason.AUTH)))
-    assert auth is not None
-    assert auth.state is State.NO_PICTURE
-    dark = picture_reading(Asked("c", "frame", 1, 0.0, Result.ok(faults=("dark",))))
-    assert dark is not None
-    assert (dark.state, dark.faults) == (State.FAULTY, ("dark",))
 
 
 def test_no_camera_vouches_for_itself() -> None:

@@ -42,7 +42,17 @@ def _add_incidents(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-STEPS: Steps = (Step("incidents and what happened to them", _add_incidents),)
+def _add_picture_references(connection: Connection) -> None:
+    connection.exec_driver_sql(
+        "CREATE TABLE picture_references (camera INTEGER NOT NULL, lit SMALLINT NOT NULL, at BIGINT NOT NULL,"
+        " fingerprint BLOB NOT NULL, PRIMARY KEY (camera, lit), FOREIGN KEY(camera) REFERENCES cameras (key))"
+    )
+
+
+STEPS: Steps = (
+    Step("incidents and what happened to them", _add_incidents),
+    Step("what each camera usually sees", _add_picture_references),
+)
 """Step n (from 0) leads from version n + 1 to n + 2. Only ever append."""
 
 

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 from sqlalchemy import BigInteger, Connection, Engine, Select, and_, bindparam, func, select
 
 from healthd.incidents.incident import Happening, Incident
-from healthd.model import Axis, CameraHistory, Flip, Lifecycle, Moment, Placement, Region, State
-from healthd.store import incident_rows, schema
+from healthd.model import Axis, CameraHistory, Flip, Lifecycle, Moment, PictureReference, Placement, Region, State
+from healthd.store import incident_rows, picture_rows, schema
 from healthd.store.errors import damaged, explained
 from healthd.store.flip_rows import judged
 from healthd.timeline import entries_since
@@ -163,6 +163,12 @@ class Reader:
         with self._reading() as connection:
             rows = connection.execute(select(_cameras.id, _cameras.reboots).where(_cameras.reboots > 0))
             return dict(rows.all())
+
+    def picture_references(self, camera: str) -> list[PictureReference]:
+        """What the camera usually sees, by day and by night, as far as that was learnt."""
+        with self._reading() as connection:
+            rows = connection.execute(picture_rows.of_camera(camera)).all()
+        return [PictureReference(camera, *row) for row in rows]
 
     def open_incidents(self) -> list[Incident]:
         """The incidents that are not closed, by the time they were opened."""

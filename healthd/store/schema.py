@@ -18,6 +18,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     String,
@@ -117,6 +118,16 @@ memories = Table(
     metadata,
     Column("camera", Integer, ForeignKey("cameras.key"), primary_key=True),
     Column("fields", Text, nullable=False),  # JSON
+)
+
+picture_references = Table(
+    # What each camera usually sees, by day (lit 0) and by night (1): fingerprints, no picture can be made of them.
+    "picture_references",
+    metadata,
+    Column("camera", Integer, ForeignKey("cameras.key"), primary_key=True),
+    Column("lit", SmallInteger, primary_key=True),
+    Column("at", BigInteger, nullable=False),  # when the frame was asked that it last took in
+    Column("fingerprint", LargeBinary, nullable=False),
 )
 
 incidents = Table(

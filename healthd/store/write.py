@@ -10,9 +10,10 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from healthd.incidents.incident import Happening
-from healthd.model import Change, Flip, Moment, Placement, Region
+from healthd.model import Change, Flip, Moment, PictureReference, Placement, Region
 from healthd.store import schema
 from healthd.store.incident_rows import write_happenings
+from healthd.store.picture_rows import write_references
 from probes.base import Memory
 
 
@@ -24,7 +25,8 @@ class Batch:
     end on; another start begins a new row. `regions`: the whole tree of the inventory just loaded. `recorded`:
     when changes and regions were written down. `reached`: first answers; an earlier one in the store stays.
     `reboots`: the new total of each camera that rebooted. `happenings`: in the order in which they happened; each
-    goes into the feed, and its incident is kept as it stood after the last of them.
+    goes into the feed, and its incident is kept as it stood after the last of them. `references`: what cameras
+    usually see, as learnt last; `forgotten`: the cameras whose older ones go.
     """
 
     flips: Sequence[Flip] = ()
@@ -37,6 +39,8 @@ class Batch:
     regions: Sequence[Region] = ()
     recorded: Moment = 0
     happenings: Sequence[Happening] = ()
+    references: Sequence[PictureReference] = ()
+    forgotten: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError where a caller broke a promise that later reading relies on."""
@@ -66,6 +70,8 @@ class Bundle:
         self.names: dict[str, str] = {}
         self.regions: dict[str, tuple[Region, Moment]] = {}
         self.happenings: list[Happening] = []
+        self.references: dict[tuple[str, int], PictureReference] = {}
+        self.forgotten: set[str] = set()
 
     def add(self, batch: Batch) -> None:
         """Append one batch."""
@@ -81,13 +87,18 @@ class Bundle:
         self.names.update(batch.names)
         self.regions.update((region.code, (region, batch.recorded)) for region in batch.regions)
         self.happenings.extend(batch.happenings)
+        for camera in batch.forgotten:
+            self.forgotten.add(camera)
+            self.references = {key: one for key, one in self.references.items() if one.camera != camera}
+        self.references.update(((one.camera, one.lit), one) for one in batch.references)
 
     def cameras(self) -> Iterable[str]:
         """Every camera id in it, some more than once."""
         yield from (flip.camera for flip in self.flips)
         yield from (change.camera for change, _ in self.changes)
-        for named in (self.memories, self.reached, self.reboots, self.names):
+        for named in (self.memories, self.reached, self.reboots, self.names, self.forgotten):
             yield from named
+        yield from (camera for camera, _ in self.references)
 
 
 _CAMERAS, _FLIPS, _BEATS = schema.cameras, schema.flips, schema.heartbeats
@@ -136,6 +147,7 @@ def write_rows(connection: Connection, bundle: Bundle, keys: Mapping[str, int]) 
             connection, statement, [{"b_key": key(camera), "b_value": value} for camera, value in values.items()]
         )
     write_happenings(connection, bundle.happenings)
+    write_references(connection, bundle.references.values(), bundle.forgotten, key)
     return fresh
 
 

@@ -21,6 +21,21 @@ class Confirmation:
     spread: int = 5 * _MINUTE
 
 
+FLEETING = frozenset(
+    # What passes by itself (a lorry before the lens, low sun, a shower, a hard bit rate) gets more time.
+    {
+        Fault.DARK,
+        Fault.BRIGHT,
+        Fault.LOW_CONTRAST,
+        Fault.BLUR,
+        Fault.NOISE,
+        Fault.COLOUR_CAST,
+        Fault.OCCLUDED,
+        Fault.MOVED,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one judged frame showed. `at`: when it was asked, milliseconds UTC."""
@@ -30,42 +45,28 @@ class Seen:
     not_checked: frozenset[str] = frozenset()
 
 
-CONFIRMATIONS: Mapping[Fault, Confirmation] = MappingProxyType(
-    # What passes by itself (a lorry before the lens, low sun, a shower, a hard bit rate) gets more time.
-    dict.fromkeys(
-        (
-            Fault.DARK,
-            Fault.BRIGHT,
-            Fault.LOW_CONTRAST,
-            Fault.BLUR,
-            Fault.NOISE,
-            Fault.COLOUR_CAST,
-            Fault.OCCLUDED,
-            Fault.MOVED,
-        ),
-        Confirmation(spread=10 * _MINUTE),
+def confirmations(frames: int, lasting: int, fleeting: int) -> Mapping[Fault, Confirmation]:
+    """Of every fault: `frames` in a row, over `fleeting` milliseconds for what passes by itself and `lasting` for
+    all others. A frozen frame is held against the one before: one less of them are as many frames."""
+    return MappingProxyType(
+        {
+            fault: Confirmation(still, still, fleeting if fault in FLEETING else lasting)
+            for fault in Fault
+            for still in (max(1, frames - 1) if fault is Fault.FROZEN else frames,)
+        }
     )
-    | dict.fromkeys(
-        (
-            Fault.NO_SIGNAL,
-            Fault.STRIPES,
-            Fault.GREYSCALE,
-            Fault.FROZEN,
-            Fault.CORRUPT,
-            Fault.RESOLUTION,
-        ),
-        Confirmation(),
-    )
-)
+
+
+CONFIRMATIONS = confirmations(3, 5 * _MINUTE, 10 * _MINUTE)
 
 
 def confirmed(
-    history: Sequence[Seen], confirmations: Mapping[Fault, Confirmation] = CONFIRMATIONS
+    history: Sequence[Seen], needed: Mapping[Fault, Confirmation] = CONFIRMATIONS
 ) -> Mapping[Fault, int]:
     """The faults that hold after the last frame of `history` (oldest first), each with the time of the first frame
     that counted for it. A frame that could not judge a fault counts neither for nor against it."""
     held = {}
-    for fault, rule in confirmations.items():
+    for fault, rule in needed.items():
         judged = [seen for seen in history if fault not in seen.not_checked]
         # The shortest end of the history that has frames and minutes enough: frames asked again in quick
         # succession are more witnesses of the same moment, not of another.

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from probes.picture.fingerprint import Fingerprint
+from probes.picture.fingerprint import Fingerprint, Lit
+from probes.picture.light import Light
 from probes.picture.verdict import Fault, Verdict
-
-
-class Light(enum.StrEnum):
-    """When the frame was taken; `auto`: told from the picture (grey is night), and then grey is no fault."""
-
-    DAY = "day"
-    NIGHT = "night"
-    AUTO = "auto"
-
 
 OFF = None
 """In place of a threshold: this fault is not judged."""
@@ -29,7 +20,9 @@ class Context:
     `expect`: the (width, height) that the picture must have at least, either way up; None where none was promised
     for this very picture, a small profile's snapshot among them. `thresholds`: own ones, in the rule's unit, or
     OFF; a fault that is not in it has its default. `previous`: the signature of the camera's frame before this
-    one. `day`, `night`: the camera's references. `ptz`: the camera turns by itself, so its view is never `moved`.
+    one. `day`, `night`: the camera's references. `ptz`: the camera turns by itself, so no reference fits it.
+    `cautious`: what is told surely only by a reference is not judged without one: somebody is paid by it.
+    `learning`: the lights of which a good frame is to be taken into the reference.
     """
 
     expect: tuple[int, int] | None = None
@@ -39,6 +32,8 @@ class Context:
     day: Fingerprint | None = None
     night: Fingerprint | None = None
     ptz: bool = False
+    cautious: bool = False
+    learning: frozenset[Lit] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +42,15 @@ class Judged:
 
     `signature`: for `Context.previous` of the next frame; None where nothing could be decoded. `candidate`: for
     `learn`, with its `lit` saying of which reference; None unless the frame is good to learn from: no fault found,
-    its contrast not faded by fog. `light`: what AUTO was taken for.
+    its contrast not faded by fog. `light`: what AUTO was taken for. `reference`: the one for this light with this
+    frame taken in; None where nothing was learnt.
     """
 
     verdict: Verdict
     light: Light
     signature: bytes | None = None
     candidate: Fingerprint | None = None
+    reference: Fingerprint | None = None
+
+
+__all__ = ["OFF", "Context", "Judged", "Light"]

@@ -11,11 +11,11 @@ import numpy as np
 
 from probes.picture.context import OFF, Context, Judged, Light
 from probes.picture.decode import Damage, Picture, decode
-from probes.picture.fingerprint import Fingerprint, Lit, compare, fingerprint
+from probes.picture.fingerprint import Fingerprint, Lit, compare, fingerprint, learn
 from probes.picture.measure import grey_of, measure
 from probes.picture.rules import RULES, Facts, Measured
 from probes.picture.still import signature
-from probes.picture.verdict import Fault, Finding, NotChecked, Verdict
+from probes.picture.verdict import SWITCHED_OFF, Fault, Finding, NotChecked, Verdict
 
 ALL_FILLED_RATIO = 0.95  # that is a card, not half a frame
 FILLED_RATIO = 0.05  # of the rows, from the lowest up, that a decoder filled because nothing came
@@ -46,8 +46,15 @@ def judge(data: bytes, context: Context) -> Judged:
         return Judged(_verdict(_of_damage(picture, context), picture), context.light)
     facts, mine = _facts(picture, context)
     verdict = _verdict(_of_picture(picture, facts), picture)
-    learnable = not verdict.findings and not facts.faded
-    return Judged(verdict, facts.light, facts.signature, mine if learnable else None)
+    candidate = mine if not verdict.findings and not facts.faded else None
+    return Judged(verdict, facts.light, facts.signature, candidate, _learnt(context, candidate, facts.light))
+
+
+def _learnt(context: Context, candidate: Fingerprint | None, light: Light) -> Fingerprint | None:
+    """The reference with this frame taken in, where that is wanted. Twilight teaches nothing: it is neither."""
+    if candidate is None or candidate.lit not in context.learning or light is Light.TWILIGHT or context.ptz:
+        return None
+    return learn(context.night if candidate.lit is Lit.NIGHT else context.day, candidate)
 
 
 def answers(data: bytes, context: Context) -> Mapping[Fault, Answer]:
@@ -78,7 +85,7 @@ def _held(fault: Fault, answer: Answer, context: Context) -> Answer:
         return answer
     threshold = context.thresholds[fault]
     if threshold is OFF:
-        return "switched off"
+        return SWITCHED_OFF
     return replace(answer, threshold=threshold) if isinstance(answer, Measured) else answer
 
 
@@ -100,11 +107,11 @@ def _facts(picture: Picture, context: Context) -> tuple[Facts, Fingerprint | Non
     if light is Light.AUTO:
         light = Light.NIGHT if measures.chroma_p99 <= _GREY_LIGHT else Light.DAY
     lit = Lit.NIGHT if light is Light.NIGHT else Lit.DAY
-    certain, reduction = context.light is not Light.AUTO, picture.width / grey.shape[1]
+    certain, reduction = context.light in (Light.DAY, Light.NIGHT), picture.width / grey.shape[1]
     if min(grey.shape) < _SMALLEST:
         return Facts(measures, context, light, certain, 0, reduction), None
     mine = fingerprint(grey, lit, measures.detail.sharpness, measures.channels, measures.chroma_p95)
-    reference, why = _reference(context, lit)
+    reference, why = _reference(context, lit, light)
     facts = Facts(
         measures,
         context,
@@ -120,8 +127,12 @@ def _facts(picture: Picture, context: Context) -> tuple[Facts, Fingerprint | Non
     return facts, mine
 
 
-def _reference(context: Context, lit: Lit) -> tuple[Fingerprint | None, str]:
+def _reference(context: Context, lit: Lit, light: Light) -> tuple[Fingerprint | None, str]:
     """The settled reference for this light, or why there is none."""
+    if context.ptz:
+        return None, "the camera turns by itself"
+    if light is Light.TWILIGHT:
+        return None, "it is neither day nor night"
     mine, other = (context.night, context.day) if lit is Lit.NIGHT else (context.day, context.night)
     if mine is not None and mine.settled:
         return mine, ""

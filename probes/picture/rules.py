@@ -131,6 +131,11 @@ _BLINDED = "too little is to be seen in the frame"
 _VEILED = "fog or a film may hide what is there"
 
 
+def _unsure(facts: Facts) -> str:
+    """Why a rule that is sure only by a reference says nothing; empty if it may."""
+    return facts.why_no_reference if facts.context.cautious and facts.reference is None else ""
+
+
 def _no_signal(facts: Facts) -> Measured:
     measures = facts.measures
     threshold = CARD_RATIO
@@ -173,6 +178,8 @@ def low_contrast(facts: Facts) -> Measured | str:
     between dark and light within the tile that only a tenth of the tiles pass."""
     if facts.blinded:
         return _BLINDED
+    if _unsure(facts):
+        return _unsure(facts)
     if facts.comparison is None:
         even = facts.contrast < CONTRAST_SOME_LEVELS
         return "all is even" if even else Measured(facts.contrast, CONTRAST_LEVELS, below=True)
@@ -190,7 +197,7 @@ def blur(facts: Facts) -> Measured | str:
     """Not even the sharpest edges are sharp. Value: share of the reference's sharpness; without,
     `Detail.sharpness`."""
     sharpness = facts.measures.detail.sharpness
-    hidden = _softened(facts)
+    hidden = _softened(facts) or _unsure(facts)
     if hidden:
         return hidden
     if sharpness is None:
@@ -235,8 +242,12 @@ def colour_cast(facts: Facts) -> Measured | str:
     beyond the same of the reference; without a reference, the distance from grey that 95 % of the frame pass."""
     if facts.light is Light.NIGHT:
         return "at night lamps colour everything"
+    if facts.light is Light.TWILIGHT:
+        return "dusk and dawn colour everything"
     if facts.blinded:
         return _BLINDED
+    if _unsure(facts):
+        return _unsure(facts)
     if facts.reference is None:
         return Measured(facts.measures.chroma_p5, CAST_CHROMA)
     return Measured(_channel_shift(facts.measures.channels, facts.reference.channels), CAST_RATIO)
@@ -259,10 +270,10 @@ def greyscale(facts: Facts) -> Measured | str:
         return "it is not known whether this was taken by day"
     if facts.light is Light.NIGHT:
         return "infrared pictures are grey by night"
-    if facts.blinded:
-        return _BLINDED
-    if facts.veiled:
-        return "fog takes the colour away"
+    if facts.blinded or facts.veiled:
+        return _BLINDED if facts.blinded else "fog takes the colour away"
+    if _unsure(facts):
+        return _unsure(facts)
     if facts.reference is not None and facts.reference.colour < COLOURFUL_CHROMA * 100:
         return "the view never has much colour"
     return Measured(facts.measures.chroma_p95, GREY_CHROMA, below=True)
@@ -282,8 +293,6 @@ def occluded(facts: Facts) -> Measured | str:
 
 def moved(facts: Facts) -> Measured | str:
     """The view's edges fit better at another place. Value: by how much the correlation is higher there."""
-    if facts.context.ptz:
-        return "the camera turns by itself"
     comparison = _comparable(facts)
     if isinstance(comparison, str):
         return comparison
@@ -317,7 +326,7 @@ def frozen(facts: Facts) -> Measured | str:
         return "it takes an earlier picture"
     if facts.measures.uniform_ratio and _no_signal(facts).found:
         return "there is no signal"
-    night = facts.light is Light.NIGHT
+    night = facts.light in (Light.NIGHT, Light.TWILIGHT)
     ratio = identical_ratio(facts.signature, facts.context.previous, whole=night)
     if ratio is None:
         return "the earlier picture has another size, or too little in it that could change"

@@ -25,6 +25,10 @@ class Fault(enum.StrEnum):
     RESOLUTION = "resolution"
 
 
+SWITCHED_OFF = "switched off"
+"""Why a fault was not checked that the configuration takes out of the rate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One fault with the value that was measured and the threshold it passed (units: see the rule)."""

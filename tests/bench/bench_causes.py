@@ -26,8 +26,10 @@ from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet
 from healthd.incidents.incident import Incident, What
 from healthd.model import REFERENCE, Asked, Inventory, Moment
+from healthd.picture_state import PictureRules
 from healthd.state import Rules
 from probes.base import Memory, Outcome, Result
+from tests.galleries import empty_gallery
 
 START: Moment = 1_700_000_000_000
 MINUTE: Moment = 60_000
@@ -67,10 +69,19 @@ class Week:
         self.now = START
         self.inventory = Inventory(plan.regions, plan.devices, plan.cameras, plan.maintainers)
         board = Board(Fleet(self.inventory), Policy())
-        rules = CoreRules(Rules(3, 2, 2 * MINUTE), Rules(3, 2, 2 * INTERVALS["frame"]), 15.0, EVER, EVER)
+        picture = PictureRules(Rules(3, 2, 2 * INTERVALS["frame"]))
+        rules = CoreRules(Rules(3, 2, 2 * MINUTE), picture, 15.0, 150.0, EVER, EVER)
         desk = Desk(board, rules.online, 15.0, self.ask_again)
         nothing = Steering(self.ask_again, self.hold, self.release)
-        self.core = Core(rules, ("onvif", "frame"), (REFERENCE + "r",), nothing, lambda cameras, asked: None, desk)
+        self.core = Core(
+            rules,
+            ("onvif", "frame"),
+            (REFERENCE + "r",),
+            nothing,
+            lambda cameras, asked: None,
+            desk,
+            empty_gallery(),
+        )
         self.core.restore(self.inventory, Past(0, {}, {}, set(), {}), self.now)
         self.turns: list[tuple[Moment, int, str, str]] = []
         self.order = itertools.count()

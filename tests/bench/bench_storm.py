@@ -23,6 +23,7 @@ from healthd.model import Asked, Camera, Device, Inventory, Moment, Placement, R
 from healthd.schedule import phase
 from healthd.state import Rules
 from probes.base import Reason, Result
+from tests.galleries import empty_gallery
 
 START: Moment = 1_700_000_000_000
 PER_SWITCH = 48
@@ -60,10 +61,10 @@ class World:
         self.soon: dict[str, float] = {}
         inventory = fleet(cameras)
         board = Board(Fleet(inventory), Policy())
-        rules = CoreRules(Rules(3, 2, 120_000), None, 15.0, 180_000, 0)
+        rules = CoreRules(Rules(3, 2, 120_000), None, 15.0, 150.0, 180_000, 0)
         desk = Desk(board, rules.online, rules.retry_seconds, self.ask_again)
         steering = Steering(self.ask_again, lambda s, c: None, lambda s, c: None)
-        self.core = Core(rules, (), (), steering, lambda cameras, asked: None, desk)
+        self.core = Core(rules, (), (), steering, lambda cameras, asked: None, desk, empty_gallery())
         self.core.restore(inventory, Past(0, {}, {}, set(), {}), self.now)
         subjects = {camera.reach for camera in inventory.cameras.values()}
         subjects |= {device.address for device in inventory.devices.values()}
