@@ -9,10 +9,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from healthd.model import Moment
+from healthd.model import Ending, Exemption, Moment
 from healthd.store.connect import reading_engine, writing_engine
 from healthd.store.copies import Manifest, backup, restore
 from healthd.store.errors import StoreError, explained
+from healthd.store.exemption_rows import write_records
 from healthd.store.files import Lock, path_of
 from healthd.store.flip_rows import prune_flips
 from healthd.store.incident_rows import prune_happenings, prune_incidents
@@ -56,6 +57,20 @@ class Store(Reader):
         path = path_of(url)
         return _open_writer(path, steps) if writer else _open_reader(path, steps)
 
+    @classmethod
+    def open_beside(cls, url: str) -> Store:
+        """Open a store to file exemptions in it, whether a daemon has it open or not: a few short transactions of
+        this process between those of the other. Raises StoreError like `open` for a reader."""
+        path = path_of(url)
+        reader = _open_reader(path, STEPS)
+        try:
+            with explained(path):
+                writing = writing_engine(path)
+        except StoreError:
+            reader.close()
+            raise
+        return cls(path, reader._engine, writing, None)
+
     def close(self) -> None:
         """Close every connection and give up the lock; harmless twice."""
         super().close()
@@ -80,6 +95,12 @@ class Store(Reader):
             connection.commit()
             self._keys = keys
             self._keys.update(fresh)  # only now: after a failure the same keys are given again
+
+    def file(self, record: Exemption | Ending) -> None:
+        """Append a record of an exemption; on the disk when this returns. Raises StoreError: it is not."""
+        with self._writing() as connection:
+            write_records(connection, [record])
+            connection.commit()
 
     def prune(self, before: Moment) -> int:
         """Forget flips, runs, closed incidents and happenings from before `before`; returns how many flips went.

@@ -49,9 +49,27 @@ def _add_picture_references(connection: Connection) -> None:
     )
 
 
+def _add_exemptions(connection: Connection) -> None:
+    for statement in (
+        "CREATE TABLE exemptions (seq INTEGER NOT NULL, id VARCHAR(64) NOT NULL, refers VARCHAR(64) NOT NULL,"
+        ' scope TEXT NOT NULL, start BIGINT NOT NULL, "end" BIGINT NOT NULL, reason TEXT NOT NULL,'
+        " approver TEXT NOT NULL, author TEXT NOT NULL, filed BIGINT NOT NULL, note TEXT NOT NULL,"
+        " late BOOLEAN NOT NULL, evidence_name TEXT, evidence_sha256 VARCHAR(64), evidence_bytes BIGINT,"
+        " PRIMARY KEY (seq), UNIQUE (id))",
+        "CREATE TABLE device_links (device VARCHAR(64) NOT NULL, at BIGINT NOT NULL, recorded BIGINT NOT NULL,"
+        " upstream TEXT, author TEXT NOT NULL, PRIMARY KEY (device, at, recorded)) WITHOUT ROWID",
+        "CREATE TABLE lever_changes (seq INTEGER NOT NULL, at BIGINT NOT NULL, lever TEXT NOT NULL,"
+        " subject TEXT NOT NULL, before TEXT, after TEXT, author TEXT NOT NULL, recorded BIGINT NOT NULL,"
+        " approver TEXT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (seq))",
+        "CREATE UNIQUE INDEX lever_changes_once ON lever_changes (at, lever, subject, recorded)",
+    ):
+        connection.exec_driver_sql(statement)
+
+
 STEPS: Steps = (
     Step("incidents and what happened to them", _add_incidents),
     Step("what each camera usually sees", _add_picture_references),
+    Step("exemptions, where devices hang, and changes of levers", _add_exemptions),
 )
 """Step n (from 0) leads from version n + 1 to n + 2. Only ever append."""
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, TypeAlias
 
-from sqlalchemy import BigInteger, Connection, Engine, Select, and_, bindparam, func, select
+from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, select
 
+from healthd.exemptions import Cover
 from healthd.incidents.incident import Happening, Incident
-from healthd.model import Axis, CameraHistory, Flip, Lifecycle, Moment, PictureReference, Placement, Region, State
+from healthd.model import Axis, CameraHistory, Flip, Moment, PictureReference, Placement, Region, State
 from healthd.store import incident_rows, picture_rows, schema
-from healthd.store.errors import damaged, explained
+from healthd.store.errors import damaged
 from healthd.store.flip_rows import judged
+from healthd.store.lever_reader import UNDECODABLE, LeverReader
+from healthd.store.placement_rows import PLACED, placement
 from healthd.timeline import entries_since
 from probes.base import Memory
 
@@ -24,26 +24,12 @@ Standing: TypeAlias = tuple[State, Moment, tuple[str, ...], str]
 Timeline: TypeAlias = list[tuple[Moment, State, tuple[str, ...]]]
 
 _PART = 500  # cameras a query: bounds memory and the number of SQL parameters
-_UNDECODABLE = (ValueError, LookupError, TypeError)
 
 _cameras, _flips, _beats, _placements = schema.cameras.c, schema.flips.c, schema.heartbeats.c, schema.placements.c
 
 
-class Reader:
+class Reader(LeverReader):
     """Read access to one store; any thread may call any method, all raise StoreError for what the disk does."""
-
-    def __init__(self, path: Path, engine: Engine) -> None:
-        self.path = path
-        self._engine = engine
-
-    def close(self) -> None:
-        """Close every connection; running readers finish with theirs."""
-        self._engine.dispose()
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with explained(self.path), self._engine.connect() as connection:
-            yield connection
 
     def histories(
         self,
@@ -60,11 +46,12 @@ class Reader:
         """
         with self._reading() as connection:
             keys = _chosen(connection, cameras, regions)
+            cover = self._cover(connection)
             for first in range(0, len(keys), _PART):
                 part = keys[first : first + _PART]
                 try:
-                    yield from _histories(connection, part, start, end)
-                except _UNDECODABLE as error:
+                    yield from _histories(connection, cover, part, start, end)
+                except UNDECODABLE as error:
                     raise damaged(self.path, f"history of {part[0][0]} to {part[-1][0]}: {error!r}") from error
 
     def heartbeats(self, start: Moment, end: Moment) -> list[tuple[Moment, Moment]]:
@@ -118,7 +105,7 @@ class Reader:
 
     def placements_now(self) -> dict[str, Placement]:
         """Where each camera of the last known inventory stands; cameras that are gone are left out."""
-        query = select(_cameras.id, *_PLACED).join(schema.placements, _placements.camera == _cameras.key)
+        query = select(_cameras.id, *PLACED).join(schema.placements, _placements.camera == _cameras.key)
         query = query.order_by(_placements.camera, _placements.at, _placements.recorded)
         found: dict[str, Placement] = {}
         with self._reading() as connection:
@@ -144,7 +131,7 @@ class Reader:
             rows = connection.execute(query).all()
         try:
             return {camera: schema.decode_memory(text) for camera, text in rows}
-        except _UNDECODABLE as error:
+        except UNDECODABLE as error:
             raise damaged(self.path, f"memories: {error!r}") from error
 
     def names(self) -> dict[str, str]:
@@ -197,7 +184,7 @@ class Reader:
             rows = connection.execute(incident_rows.after(since_seq, limit)).all()
         try:
             return [incident_rows.happening(tuple(row)) for row in rows]
-        except _UNDECODABLE as error:
+        except UNDECODABLE as error:
             raise damaged(self.path, f"happenings after {since_seq}: {error!r}") from error
 
     def _incidents(self, query: Select[Any]) -> list[Incident]:
@@ -205,7 +192,7 @@ class Reader:
             texts = connection.scalars(query).all()
         try:
             return [incident_rows.incident(text) for text in texts]
-        except _UNDECODABLE as error:
+        except UNDECODABLE as error:
             raise damaged(self.path, f"incidents: {error!r}") from error
 
     def _read_flips(self, query: Select[Any]) -> list[Flip]:
@@ -213,23 +200,20 @@ class Reader:
             rows = connection.execute(query).all()
         try:
             return [_flip(tuple(row)) for row in rows]
-        except _UNDECODABLE as error:
+        except UNDECODABLE as error:
             raise damaged(self.path, f"flips: {error!r}") from error
 
     def _state(self, code: int) -> State:
         try:
             return schema.STATES[code]
-        except _UNDECODABLE as error:
+        except UNDECODABLE as error:
             raise damaged(self.path, f"state {code!r}") from error
 
     def _placement(self, row: tuple[Any, ...]) -> Placement | None:
         try:
-            return _placement(row)
-        except _UNDECODABLE as error:
+            return placement(row)
+        except UNDECODABLE as error:
             raise damaged(self.path, f"placement {row!r}") from error
-
-
-_PLACED = tuple(_placements[name] for name in schema.PLACEMENT_COLUMNS)
 
 
 def _whole_flips() -> Select[Any]:
@@ -295,7 +279,7 @@ def _period(axis: Axis) -> Select[Any]:
 _LATEST = _latest()
 _PERIOD = {axis: _period(axis) for axis in Axis}
 _PLACEMENTS = (
-    select(_placements.camera, _placements.at, *_PLACED)
+    select(_placements.camera, _placements.at, *PLACED)
     .where(_placements.camera.in_(bindparam("keys", expanding=True)), _placements.at < bindparam("end"))
     .order_by(_placements.camera, _placements.at, _placements.recorded)
 )
@@ -323,18 +307,20 @@ def _chosen(
 
 
 def _histories(
-    connection: Connection, part: Sequence[tuple[str, int]], start: Moment, end: Moment
+    connection: Connection, cover: Cover, part: Sequence[tuple[str, int]], start: Moment, end: Moment
 ) -> Iterator[CameraHistory]:
     numbers = [key for _, key in part]
     parameters = {"keys": numbers, "start": start, "end": end}
     online, picture = (_timelines(connection, axis, parameters) for axis in schema.AXES)
     placed = _placed(connection, {"keys": numbers, "end": end}, start)
     for camera, key in part:
+        placements = tuple(placed.get(key, ()))
         yield CameraHistory(
             camera,
-            tuple(placed.get(key, ())),
+            placements,
             tuple(online.get(key, ())),
             entries_since(picture.get(key, ()), start - 1),
+            cover.spans(camera, placements) if cover else (),
         )
 
 
@@ -361,15 +347,5 @@ def _placed(
         entries = found.setdefault(camera, [])
         if entries and (at <= start or entries[-1][0] == at):
             entries.pop()
-        entries.append((at, _placement(tuple(row))))
+        entries.append((at, placement(tuple(row))))
     return found
-
-
-@lru_cache(maxsize=65536)  # a street's cameras share one value, so a fleet in memory stays small
-def _placement(row: tuple[Any, ...]) -> Placement | None:
-    region, class_, unit, maintainer, lifecycle, upstream, service_hours, picture = row
-    if region is None:
-        return None
-    return Placement(
-        region, class_, unit, maintainer, Lifecycle(lifecycle), upstream, service_hours, bool(picture)
-    )

@@ -158,6 +158,56 @@ happenings = Table(
     sqlite_autoincrement=True,
 )
 
+exemptions = Table(
+    # Records of exemptions and of what ends them: only ever appended. Nothing edits or deletes a row.
+    "exemptions",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("refers", String(64), nullable=False),  # the record that it corrects or ends; "": none
+    Column("scope", Text, nullable=False),  # "": an ending
+    Column("start", BigInteger, nullable=False),  # of an ending: when it ends the other, as `end`
+    Column("end", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("approver", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("filed", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("late", Boolean, nullable=False),
+    Column("evidence_name", Text),
+    Column("evidence_sha256", String(64)),
+    Column("evidence_bytes", BigInteger),
+)
+
+device_links = Table(
+    # What a device hangs on from `at` on. upstream NULL: gone from the inventory.
+    "device_links",
+    metadata,
+    Column("device", String(64), primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("recorded", BigInteger, primary_key=True),
+    Column("upstream", Text),
+    Column("author", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+lever_changes = Table(
+    # Dated changes of rules, thresholds and marks that move figures: only ever appended.
+    "lever_changes",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("lever", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+    Column("author", Text, nullable=False),
+    Column("recorded", BigInteger, nullable=False),
+    Column("approver", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Index("lever_changes_once", "at", "lever", "subject", "recorded", unique=True),
+)
+
 PLACEMENT_COLUMNS = ("region", "class", "unit", "maintainer", "lifecycle", "upstream", "service_hours", "picture")
 """In the order of `model.Placement`'s fields."""
 

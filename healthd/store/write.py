@@ -10,8 +10,18 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from healthd.incidents.incident import Happening
-from healthd.model import Change, Flip, Moment, PictureReference, Placement, Region
+from healthd.model import (
+    Change,
+    DeviceLink,
+    Flip,
+    LeverChange,
+    Moment,
+    PictureReference,
+    Placement,
+    Region,
+)
 from healthd.store import schema
+from healthd.store.exemption_rows import write_levers, write_links
 from healthd.store.incident_rows import write_happenings
 from healthd.store.picture_rows import write_references
 from probes.base import Memory
@@ -26,7 +36,8 @@ class Batch:
     when changes and regions were written down. `reached`: first answers; an earlier one in the store stays.
     `reboots`: the new total of each camera that rebooted. `happenings`: in the order in which they happened; each
     goes into the feed, and its incident is kept as it stood after the last of them. `references`: what cameras
-    usually see, as learnt last; `forgotten`: the cameras whose older ones go.
+    usually see, as learnt last; `forgotten`: the cameras whose older ones go. `links`: where devices hang from
+    now on. `levers`: changes of rules, thresholds and marks, each with its own `recorded`.
     """
 
     flips: Sequence[Flip] = ()
@@ -41,11 +52,13 @@ class Batch:
     happenings: Sequence[Happening] = ()
     references: Sequence[PictureReference] = ()
     forgotten: Sequence[str] = ()
+    links: Sequence[DeviceLink] = ()
+    levers: Sequence[LeverChange] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError where a caller broke a promise that later reading relies on."""
-        if (self.changes or self.regions) and not self.recorded:
-            raise ValueError("a batch with changes or regions needs `recorded`")
+        if (self.changes or self.regions or self.links) and not self.recorded:
+            raise ValueError("a batch with changes, regions or links needs `recorded`")
         if self.heartbeat is None:
             return
         start, end = self.heartbeat
@@ -72,6 +85,8 @@ class Bundle:
         self.happenings: list[Happening] = []
         self.references: dict[tuple[str, int], PictureReference] = {}
         self.forgotten: set[str] = set()
+        self.links: list[tuple[DeviceLink, Moment]] = []
+        self.levers: list[LeverChange] = []
 
     def add(self, batch: Batch) -> None:
         """Append one batch."""
@@ -91,6 +106,8 @@ class Bundle:
             self.forgotten.add(camera)
             self.references = {key: one for key, one in self.references.items() if one.camera != camera}
         self.references.update(((one.camera, one.lit), one) for one in batch.references)
+        self.links.extend((link, batch.recorded) for link in batch.links)
+        self.levers.extend(batch.levers)
 
     def cameras(self) -> Iterable[str]:
         """Every camera id in it, some more than once."""
@@ -148,6 +165,8 @@ def write_rows(connection: Connection, bundle: Bundle, keys: Mapping[str, int]) 
         )
     write_happenings(connection, bundle.happenings)
     write_references(connection, bundle.references.values(), bundle.forgotten, key)
+    write_links(connection, bundle.links)
+    write_levers(connection, bundle.levers)
     return fresh
 
 
