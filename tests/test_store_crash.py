@@ -311,8 +311,8 @@ def test_damaged_pages_are_reported(store: Store, url: str) -> None:
     store.write(Batch(flips=[Flip(f"c{n:04}", Axis.ONLINE, n, State.ONLINE, State.UNKNOWN) for n in range(3000)]))
     store.close()
     with store.path.open("r+b") as file:
-        file.seek(3 * 4096)
-        file.write(os.urandom(store.path.stat().st_size - 5 * 4096))
+        file.seek(40 * 4096)  # behind the schema and the roots of the tables
+        file.write(os.urandom(store.path.stat().st_size - 42 * 4096))
     damaged = Store.open(url, writer=True)
     questions: tuple[Callable[[], object], ...] = (
         damaged.states,
