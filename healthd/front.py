@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from healthd.core import Core
+from healthd.incidents.evidence import Clue, clue
 from healthd.live import Live, Page
 from healthd.metrics import MetricsPage
 from healthd.model import Camera, Device, Flip, Moment
@@ -86,20 +87,20 @@ class Front:
         now = self.now()
         return self.store.flips(camera, now - _RECENT, now + 1)
 
-    def _acknowledge(self, incident: str, by: str, note: str) -> str:
+    def _acknowledge(self, incident: str, by: str, note: str) -> Clue | None:
         happenings = self.core.desk.board.acknowledge(incident, by, note, self.now())
         if not happenings:
-            return "It is closed already."
+            return clue("closed_already")
         self.core.tell(happenings)
         self.keep()
-        return ""
+        return None
 
-    async def _close(self, incident: str, by: str, note: str) -> str:
+    async def _close(self, incident: str, by: str, note: str) -> Clue | None:
         """Ask its cameras again first: what still fails stays open."""
         board = self.core.desk.board
         known = board.by_id(incident)
         if known is None:
-            return "It is closed already."
+            return clue("closed_already")
         cameras = [self.setup().inventory.cameras.get(camera) for camera in known.camera_ids]
         for camera in cameras:
             if camera is not None:
@@ -110,8 +111,8 @@ class Front:
         await asyncio.sleep(min(_CLOSE_SECONDS, rules.retry_seconds * rules.online.ok_after + 1))
         now = self.now()
         self.core.judge(now)
-        reason = board.still_fails(incident) if board.by_id(incident) else ""
-        if not reason:
+        reason = board.still_fails(incident) if board.by_id(incident) else None
+        if reason is None:
             self.core.tell(board.close(incident, f"{by}: {note}" if note else by, now))
         self.keep()
         return reason

@@ -84,5 +84,10 @@ def web_settings(config: Config) -> WebSettings:
     """What the pages need to know."""
     tokens = {token.name: token.sha256 for token in config.web.tokens}
     return WebSettings(
-        config.timezone, tokens, config.probe_networks, [*config.checks], config.web.map_without_token
+        config.timezone,
+        tokens,
+        config.probe_networks,
+        [*config.checks],
+        config.web.map_without_token,
+        read_only=frozenset(token.name for token in config.web.tokens if token.read_only),
     )

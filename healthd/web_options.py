@@ -42,10 +42,11 @@ def _digest(text: str) -> str:
 
 
 class Token(Section):
-    """A bearer token, known by the digest of its UTF-8 text only."""
+    """A bearer token, known by the digest of its UTF-8 text only. `read_only`: it may look, and change nothing."""
 
     name: Label
     sha256: Annotated[str, AfterValidator(_digest), Field(repr=False)]
+    read_only: bool = False
 
 
 class Tls(Section):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from probes.base import CheckOptions, Duration, Outcome, ProbeKind, Reason, Resources, Result, Target
 from probes.http import HttpClient, Reply, Request, normalised, place, shown
@@ -22,7 +24,7 @@ class FrameOptions(CheckOptions):
 
     interval: Duration = 3600.0
     timeout: Duration = 10.0
-    max_bytes: int = 4_000_000
+    max_bytes: Annotated[int, Field(ge=10_000, le=100_000_000, strict=True)] = 4_000_000
     small_profile: bool = True
 
 

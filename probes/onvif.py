@@ -10,7 +10,9 @@ import asyncio
 import dataclasses
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
 
 from probes import soap
 from probes.base import CheckOptions, Duration, Outcome, ProbeKind, Reason, Resources, Result, Target
@@ -28,7 +30,7 @@ class OnvifOptions(CheckOptions):
 
     interval: Duration = 3600.0
     timeout: Duration = 5.0
-    port: int = 80
+    port: Annotated[int, Field(ge=1, le=65535, strict=True)] = 80
     small_profile: bool = True
 
 

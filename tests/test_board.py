@@ -8,6 +8,7 @@ import pytest
 
 from healthd.incidents.board import Board
 from healthd.incidents.describe import Policy
+from healthd.incidents.evidence import clue
 from healthd.incidents.fleet import Fleet, PortFacts
 from healthd.incidents.incident import Cause, CountsFor, Happening, Incident, Kind, What
 from healthd.model import Camera, Device, Inventory, Maintainer, Placement, Region, State
@@ -366,9 +367,11 @@ def test_operator_cannot_close_what_still_fails() -> None:
     town.down("c101")
     town.later(8)
     incident = town.one()
-    assert "still fail" in town.board.still_fails(incident.id)
+    refused = town.board.still_fails(incident.id)
+    assert refused is not None
+    assert "still fail" in refused.text()
     assert town.board.close(incident.id, "li", town.now) == ()
-    assert town.board.still_fails("I0") == "there is no open incident of this id"
+    assert town.board.still_fails("I0") == clue("closed_already")
 
 
 def test_acknowledgement_stays_with_the_incident() -> None:

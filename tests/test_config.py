@@ -30,6 +30,7 @@ from healthd.inventory import load_inventory
 from healthd.picture_options import OwnThreshold
 from healthd.problems import BadInput
 from healthd.profile_options import ProfileOptions
+from healthd.settings import web_settings
 from healthd.web_options import Tls, Token
 from probes import PROBES
 
@@ -215,6 +216,23 @@ def test_mistakes(tmp_path: Path, addition: str, message: str) -> None:
     assert "my-token" not in found
 
 
+@pytest.mark.parametrize(
+    ("checks", "message"),
+    [
+        ("onvif: {port: 0}", "checks.onvif.port: must be greater than or equal to 1"),
+        ("onvif: {port: 70000}", "checks.onvif.port: must be less than or equal to 65535"),
+        ("onvif: {port: true}", "checks.onvif.port: must be a whole number"),
+        ("frame: {max_bytes: -1}", "checks.frame.max_bytes: must be greater than or equal to 10000"),
+        ("frame: {max_bytes: 4000000000}", "checks.frame.max_bytes: must be less than or equal to 100000000"),
+    ],
+)
+def test_figures_of_checks_have_bounds(tmp_path: Path, checks: str, message: str) -> None:
+    """A port that is none, and a picture size that no camera sends or no memory holds, are refused."""
+    text = SMALLEST.replace("ping: {}", checks)
+    assert text != SMALLEST
+    assert message in error(tmp_path, "", text)
+
+
 def test_repair_limits_by_class(tmp_path: Path) -> None:
     """A class has a limit of its own, with or without quotes around its number."""
     for class_ in ('"1"', "1"):
@@ -286,6 +304,9 @@ def test_open_to_the_network(tmp_path: Path, certificate: Path) -> None:
     )
     config = load(tmp_path, SMALLEST + listening(tokens, tls))
     assert [(token.name, token.sha256) for token in config.web.tokens] == [("prometheus", DIGEST)]
+    assert not web_settings(config).read_only
+    looking = tokens.replace("}]", ", read_only: true}]")
+    assert web_settings(load(tmp_path, SMALLEST + listening(looking, tls))).read_only == {"prometheus"}
     assert DIGEST not in repr(config)
     assert load(tmp_path, SMALLEST + listening(tokens, "insecure: true")).web.insecure
     assert error(tmp_path, listening(tls)).startswith(

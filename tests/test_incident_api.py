@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
+from healthd.incidents.evidence import clue
 from healthd.incidents.incident import Happening, What
 from tests import pages
 from tests.web_kit import Site, serving, text_of
@@ -137,8 +138,8 @@ async def test_operator_acts(act: str, done: str, site: Site, client: ClientSess
     answer = await post(client, f"{PATH}/i-2/{act}", {"by": " 王工 ", "note": "备件\n已到"})
     assert answer == (200, {"incident": "i-2", "done": done})
     assert site.acts == [(act, "i-2", "王工", "备件\n已到")]
-    site.objection = "sw-1 still does not answer."
-    assert await post(client, f"{PATH}/i-2/{act}", {"by": "a"}) == (409, {"error": "sw-1 still does not answer."})
+    site.objection = clue("device_still_silent", device="sw-1")
+    assert await post(client, f"{PATH}/i-2/{act}", {"by": "a"}) == (409, {"error": "sw-1 still does not answer"})
 
 
 @pytest.mark.parametrize("act", ["acknowledge", "close"])

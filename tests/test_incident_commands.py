@@ -278,10 +278,10 @@ async def test_acknowledge_and_close(site: Site, act: Any) -> None:
 
 async def test_what_still_fails_stays_open(site: Site, act: Any) -> None:
     """The daemon's refusal is told in its own words, with exit code 1 and no traceback."""
-    site.objection = "sw1 still does not answer."
+    site.objection = clue("device_still_silent", device="sw1")
     code, out, err = await act("close", "ISWITCH", "--by", "王")
     assert (code, out) == (1, "")
-    assert err == "refused: sw1 still does not answer.\n"
+    assert err == "refused: sw1 still does not answer\n"
 
 
 async def test_unknown_and_closed_incidents(site: Site, act: Any) -> None:

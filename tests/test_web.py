@@ -110,12 +110,12 @@ def test_only_the_whole_token_counts() -> None:
 
 
 async def test_security_headers_are_on_every_answer(client: ClientSession) -> None:
-    """Pages, errors and refusals alike forbid foreign content, sniffing and referrers."""
+    """Pages, errors and refusals alike forbid foreign content, sniffing, and referrers to others."""
     for path in (*PATHS, "/-/healthy"):
         async with client.get(path) as response:
             assert response.headers["Content-Security-Policy"].startswith("default-src 'self'")
             assert response.headers["X-Content-Type-Options"] == "nosniff"
-            assert response.headers["Referrer-Policy"] == "no-referrer"
+            assert response.headers["Referrer-Policy"] == "same-origin"
             assert response.headers["Server"] == "healthd"
 
 

@@ -35,7 +35,7 @@ async def client(site: Site) -> AsyncIterator[ClientSession]:
 class Reader(HTMLParser):
     """The words of a page, and whether its tags are balanced."""
 
-    VOID = ("meta", "link", "br")
+    VOID = ("meta", "link", "br", "input")
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import ClientSession, web
 
+from healthd.incidents.evidence import Clue
 from healthd.incidents.incident import Happening, Incident
 from healthd.live import Page
 from healthd.model import Flip, Moment
@@ -38,7 +39,7 @@ class Site:
     happenings: list[tuple[int, Happening]] = field(default_factory=list)
     flipped: list[Flip] = field(default_factory=list)
     acts: list[tuple[str, ...]] = field(default_factory=list)
-    objection: str = ""
+    objection: Clue | None = None
     base: str = ""
 
     def deps(self) -> WebDeps:
@@ -73,11 +74,11 @@ class Site:
     def incidents(self, start: Moment, end: Moment) -> Sequence[Incident]:
         return [one for one in self.stored.values() if one.opened < end and not 0 < one.closed < start]
 
-    def acknowledge(self, *act: str) -> str:
+    def acknowledge(self, *act: str) -> Clue | None:
         self.acts.append(("acknowledge", *act))
         return self.objection
 
-    async def close(self, *act: str) -> str:
+    async def close(self, *act: str) -> Clue | None:
         self.acts.append(("close", *act))
         return self.objection
 

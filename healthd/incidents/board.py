@@ -17,6 +17,7 @@ from heapq import heappop, heappush
 
 from healthd.incidents.causes import Finding
 from healthd.incidents.describe import Key, Policy, answerable, failing, failing_since, likely_cause, repair_limit
+from healthd.incidents.evidence import Clue, clue
 from healthd.incidents.fleet import CameraFacts, Fleet
 from healthd.incidents.incident import Acknowledgement, Cause, Happening, Incident, Kind, What
 from healthd.model import Moment, State
@@ -85,18 +86,18 @@ class Board:
         self._open[taken.kind, taken.subject] = taken
         return (Happening(now, What.ACKNOWLEDGED, taken, by),)
 
-    def still_fails(self, incident_id: str) -> str:
-        """Why an operator may not close it: a sentence, or "" if nothing of it fails any more."""
+    def still_fails(self, incident_id: str) -> Clue | None:
+        """Why an operator may not close it; None if nothing of it fails any more."""
         incident = self.by_id(incident_id)
         if incident is None:
-            return "there is no open incident of this id"
+            return clue("closed_already")
         failing = sorted(camera for camera in incident.camera_ids if self._fails(camera, incident.kind))
         if failing:
-            return f"{len(failing)} of its cameras still fail, {failing[0]} among them"
+            return clue("cameras_still_fail", cameras=len(failing), camera=failing[0])
         device = self.fleet.devices.get(incident.subject)
         if device is not None and device.state is State.OFFLINE:
-            return f"{device.device.name} still does not answer"
-        return ""
+            return clue("device_still_silent", device=device.device.name)
+        return None
 
     def _fails(self, camera: str, kind: Kind) -> bool:
         facts = self.fleet.cameras.get(camera)
@@ -109,7 +110,7 @@ class Board:
     def close(self, incident_id: str, by: str, now: Moment) -> Sequence[Happening]:
         """Close by hand what no longer fails; the caller asked the subject again before."""
         incident = self.by_id(incident_id)
-        if incident is None or self.still_fails(incident_id):
+        if incident is None or self.still_fails(incident_id) is not None:
             return ()
         key = (incident.kind, incident.subject)
         return [self._close(key, now, verified=True, detail=f"closed by {by}")]

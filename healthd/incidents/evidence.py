@@ -48,6 +48,10 @@ _EN: Mapping[str, str] = {
     "clock_off": "its clock is {offset} s off",
     "no_picture": "it answers, but gives no picture ({reason})",
     "picture_faulty": "its picture is faulty: {faults}",
+    # Why it may not be closed by hand.
+    "cameras_still_fail": "{cameras} of its cameras still fail, {camera} among them",
+    "device_still_silent": "{device} still does not answer",
+    "closed_already": "it is closed already",
 }
 
 _ZH: Mapping[str, str] = {
@@ -83,6 +87,9 @@ _ZH: Mapping[str, str] = {
     "clock_off": "设备时钟偏差 {offset} 秒",
     "no_picture": "摄像机有应答但取不到图像（{reason}）",
     "picture_faulty": "图像异常：{faults}",
+    "cameras_still_fail": "仍有 {cameras} 台摄像机未恢复，其中有 {camera}",
+    "device_still_silent": "{device} 仍无应答",
+    "closed_already": "该事件已办结",
 }
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {"en": _EN, "zh": _ZH}

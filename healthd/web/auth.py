@@ -18,7 +18,7 @@ MAP_PATH = "/api/v1/regions.geojson"
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # `no-referrer` would take the Origin of our own forms away
     "Server": "healthd",
 }
 
@@ -28,8 +28,11 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let in who presents a token, and everybody to the two health paths; refuse POSTs from foreign pages."""
     if not _is_open(request) and admitted_as(request) is None:
         return _refusal()
-    if request.method not in ("GET", "HEAD") and is_cross_site(request.headers, request.host):
-        return web.Response(status=403, text="This request was sent by a page of another site.\n")
+    if request.method not in ("GET", "HEAD"):
+        if is_cross_site(request.headers, request.host):
+            return web.Response(status=403, text="This request was sent by a page of another site.\n")
+        if not may_change(request):
+            return web.Response(status=403, text="This token may look, and change nothing.\n")
     return await handler(request)
 
 
@@ -46,6 +49,11 @@ def admitted_as(request: web.Request) -> str | None:
         return "nobody"
     presented = presented_token(request.headers.get(hdrs.AUTHORIZATION, ""))
     return None if presented is None else token_name(tokens, presented)
+
+
+def may_change(request: web.Request) -> bool:
+    """Whether the token presented may do more than look."""
+    return admitted_as(request) not in request.app[DEPS].settings().read_only
 
 
 def _refusal() -> web.Response:

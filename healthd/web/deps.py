@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from healthd.exposition import Format
+from healthd.incidents.evidence import Clue
 from healthd.incidents.incident import Happening, Incident
 from healthd.live import Page
 from healthd.model import Camera, Device, Flip, Moment
@@ -32,6 +33,7 @@ class WebSettings:
     probe_networks: Sequence[Network] = ()  # foreign addresses that /probe may ask
     checks: Sequence[str] = ()  # the checks that are configured
     map_without_token: bool = False  # whether the regions' outlines are open
+    read_only: Collection[str] = ()  # names of tokens that may not change anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ class WebDeps:
 
     Out of the store: `incident(id)`; `incidents(start, end)`: those opened before `end` and not closed before
     `start`; `feed(since, limit)`: (seq, happening) with seq above `since`, in order; `flips(camera)`: its recent
-    ones. `acknowledge(id, by, note)` and `close(id, by, note)`, of an incident that exists: "" or a sentence that
-    says what is wrong.
+    ones. `acknowledge(id, by, note)` and `close(id, by, note)`, of an incident that exists: None, or why it is
+    not done.
     """
 
     page: Callable[[], Page]
@@ -62,8 +64,8 @@ class WebDeps:
     incidents: Callable[[Moment, Moment], Sequence[Incident]]
     feed: Callable[[int, int], Sequence[tuple[int, Happening]]]
     flips: Callable[[str], Sequence[Flip]]
-    acknowledge: Callable[[str, str, str], str]
-    close: Callable[[str, str, str], Awaitable[str]]
+    acknowledge: Callable[[str, str, str], Clue | None]
+    close: Callable[[str, str, str], Awaitable[Clue | None]]
 
 
 DEPS = web.AppKey("deps", WebDeps)

@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
 from healthd.incidents.incident import Incident
 from healthd.live import CameraView, Page
 from healthd.model import Device, Flip, Inventory, Maintainer
+from healthd.web.acts import FORM_KEYS
+from healthd.web.auth import may_change
 from healthd.web.deps import DEPS, VIEWS, WebDeps
 from healthd.web.html import Reader, as_html, html, reader_of
 from healthd.web.incident_view import IncidentLine, find_incident, incident_line, place_of, size_order
@@ -25,14 +27,19 @@ MAX_FLIPS = 30
 
 
 async def incident_page(request: web.Request) -> web.Response:
-    """`/incidents/ID[?lang=zh|en]`."""
+    """`/incidents/ID[?lang=zh|en]`; `?done=` says what was just done by a form."""
     deps, reader, wanted = request.app[DEPS], reader_of(request), request.match_info["id"]
     incident = await find_incident(deps, wanted)
     if incident is None:
         raise web.HTTPNotFound(text=f"incident {wanted[:100]!r}: there is none of that id.\n")
-    key = ("incident", wanted, reader)
-    body = await request.app[VIEWS].get(key, lambda: partial(render_incident, deps.page(), incident, reader))
-    return as_html(body, reader)
+    form_key = request.app[FORM_KEYS].key(wanted) if may_change(request) else ""
+    done = request.query.get("done", "")
+    key = ("incident", wanted, reader, form_key, done)
+
+    def begin() -> partial[bytes]:
+        return partial(render_incident, deps.page(), incident, reader, key=form_key, done=done)
+
+    return as_html(await request.app[VIEWS].get(key, begin), reader)
 
 
 async def camera_page(request: web.Request) -> web.Response:
@@ -46,8 +53,16 @@ async def camera_page(request: web.Request) -> web.Response:
     return as_html(body, reader)
 
 
-def render_incident(page: Page, incident: Incident, reader: Reader) -> bytes:
-    """An incident's HTML. `incident`: as the store has it, if it is not open any more."""
+def incident_path(incident: str, language: str, **further: str) -> str:
+    """The address of an incident's page."""
+    return f"/incidents/{quote(incident, safe='')}?{urlencode({'lang': language, **further})}"
+
+
+def render_incident(
+    page: Page, incident: Incident, reader: Reader, *, key: str = "", done: str = "", refused: str = ""
+) -> bytes:
+    """An incident's HTML. `incident`: as the store has it, if it is not open any more. `key`: of its forms, ""
+    for a reader who may not act. `done`, `refused`: what came of a form that was just sent."""
     incident = next((one for one in page.incidents if one.id == incident.id), incident)
     listed = sorted(incident.camera_ids)[:MAX_CAMERAS]
     views = {view.camera.id: view for view in page.cameras if view.camera.id in incident.camera_ids}
@@ -60,6 +75,10 @@ def render_incident(page: Page, incident: Incident, reader: Reader) -> bytes:
         incident=incident,
         cameras=[(key, views.get(key)) for key in listed],
         bad_state=bad_state,
+        key=key if incident.open else "",
+        done=done if done in ("acknowledge", "close") else "",
+        refused=refused,
+        action=incident_path(incident.id, reader.language),
     )
 
 

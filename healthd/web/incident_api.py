@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
-from healthd.incidents.evidence import SENTENCES
+from healthd.incidents.evidence import SENTENCES, Clue
 from healthd.incidents.incident import Cause, Happening, Incident, Kind
 from healthd.live import Page
 from healthd.model import Moment
+from healthd.web.acts import Act, act_of
 from healthd.web.auth import admitted_as
 from healthd.web.deps import DEPS, WebDeps
 from healthd.web.incident_view import find_incident, size_order
@@ -30,7 +29,6 @@ _MAX_CLOSED_DAYS = 3660
 _FEED_SIZE = 100  # entries carry the ids of their cameras: a dead city is 20,000 of them, each time
 _MAX_FEED_SIZE = 1000
 _MAX_SEQ = 2**53 - 1  # what every JSON reader keeps exact
-_MAX_BY, _MAX_NOTE = 100, 2000
 
 
 async def incidents(request: web.Request) -> web.Response:
@@ -138,14 +136,6 @@ def _entry(seq: int, happening: Happening, language: str) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What an operator says with an act: who, and perhaps why."""
-
-    by: str
-    note: str
-
-
 async def _read_act(request: web.Request) -> Act:
     try:
         body = await request.read()
@@ -160,26 +150,15 @@ async def _read_act(request: web.Request) -> Act:
     for key in said:
         if key not in ("by", "note"):
             raise refusal(web.HTTPBadRequest, f"{key[:100]!r}: there are only by and note")
-    act = Act(_text(said, "by", _MAX_BY), _text(said, "note", _MAX_NOTE))
-    if not act.by:
-        raise refusal(web.HTTPBadRequest, "by: missing, say who you are")
-    return act
+    try:
+        return act_of(said)
+    except ValueError as error:
+        raise refusal(web.HTTPBadRequest, str(error)) from None
 
 
-def _text(said: Mapping[str, object], name: str, longest: int) -> str:
-    """A text for people, trimmed: no control character may reach a log, no half surrogate the store."""
-    value = said.get(name, "")
-    if not isinstance(value, str) or len(value) > longest:
-        raise refusal(web.HTTPBadRequest, f"{name}: a text of up to {longest} characters, please")
-    breaks = "\n\t" if name == "note" else ""
-    if any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in breaks for sign in value):
-        raise refusal(web.HTTPBadRequest, f"{name}: control characters are not taken")
-    return value.strip()
-
-
-def _done(request: web.Request, subject: Incident, act: Act, what: str, wrong: str) -> web.Response:
+def _done(request: web.Request, subject: Incident, act: Act, what: str, wrong: Clue | None) -> web.Response:
     token = admitted_as(request)
     log.info("incident act incident=%s what=%s by=%r token=%s refused=%r", subject.id, what, act.by, token, wrong)
-    if wrong:
-        raise refusal(web.HTTPConflict, wrong)
+    if wrong is not None:
+        raise refusal(web.HTTPConflict, wrong.text())
     return as_json(dump({"incident": subject.id, "done": what}))

@@ -11,7 +11,8 @@ from importlib import resources
 from aiohttp import hdrs, web
 
 from healthd.exposition import Format, accepts_gzip, negotiate
-from healthd.web import api, details, incident_api, outlines, pages, probe
+from healthd.web import api, details, incident_api, incident_forms, outlines, pages, probe
+from healthd.web.acts import FORM_KEYS, FormKeys
 from healthd.web.auth import MAP_PATH, add_security_headers, admitted_as, guard
 from healthd.web.deps import DEPS, SCRAPES, VIEWS, WebDeps
 from healthd.web.share import Shared
@@ -24,12 +25,13 @@ _MAX_BODY_BYTES = 16_384  # a name and a note; nothing larger is ever sent here
 def make_app(deps: WebDeps) -> web.Application:
     """The application with all its routes."""
     app = web.Application(middlewares=[guard], client_max_size=_MAX_BODY_BYTES)
-    app[DEPS], app[SCRAPES], app[VIEWS] = deps, Shared(), Shared()
+    app[DEPS], app[SCRAPES], app[VIEWS], app[FORM_KEYS] = deps, Shared(), Shared(), FormKeys()
     app.on_response_prepare.append(add_security_headers)
     app.add_routes(
         [
             web.get("/", pages.first_page),
             web.get("/incidents/{id}", details.incident_page),
+            web.post("/incidents/{id}", incident_forms.act_on_incident),
             web.get("/cameras/{id}", details.camera_page),
             web.get("/style.css", style),
             web.get("/-/healthy", healthy),
