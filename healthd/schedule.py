@@ -1,4 +1,4 @@
-"""Who is due: one heap of turns, seats per check, and pacing per uplink.
+"""Who is due: turns by the second, seats per check, and pacing per uplink.
 
 A turn asks one subject one check, again and again. Its phase is a stable hash of subject and check, so that load
 is flat and a restart shifts nothing. A turn that comes too late is skipped and counted, never queued up.
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import heapq
-import itertools
 import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from healthd.agenda import Agenda
 from healthd.model import Asked, Moment
 from probes.base import BatchProbe, Outcome, Probe, Reason, Result, Target
 
@@ -61,11 +60,16 @@ class UplinkLimits:
 
 @dataclass(slots=True)
 class _Turn:
-    spec: TurnSpec
+    """There are hundreds of thousands of these: they hold no object of their own that can be shared."""
+
+    subject: str
+    check: str
+    uplink: str
     interval: float
     phase: float
     due: float = 0.0
-    stamp: int = 0  # the heap entry with this stamp is the valid one
+    leaves: float = 0.0  # when it is looked at next: `due`, or later where its uplink is busy
+    plan: int = 0  # the latest plan that it is part of
     queued: bool = False  # due, and waiting for a seat
     in_flight: bool = False
     held: bool = False
@@ -107,9 +111,9 @@ class Schedule:
     target: Callable[[str, str], Target]
     wall: Callable[[], Moment]
     observers: Observers
-    _turns: dict[tuple[str, str], _Turn] = field(default_factory=dict, init=False)
-    _heap: list[tuple[float, int, _Turn]] = field(default_factory=list, init=False)
-    _stamps: itertools.count[int] = field(default_factory=itertools.count, init=False)
+    _turns: dict[str, dict[str, _Turn]] = field(default_factory=dict, init=False)  # check -> subject -> turn
+    _plan: int = field(default=0, init=False)
+    _agenda: Agenda[_Turn] = field(default_factory=Agenda, init=False)
     _batched: dict[str, BatchProbe] = field(init=False)
     _ready: dict[str, deque[_Turn]] = field(init=False)
     _seated: dict[str, int] = field(init=False)
@@ -129,23 +133,32 @@ class Schedule:
 
     def plan(self, specs: Iterable[TurnSpec]) -> None:
         """Replace the set of turns. A turn that stays keeps its due time: a reload asks nobody early or twice."""
-        wanted = {(spec.subject, spec.check): spec for spec in specs}
-        for key in [key for key in self._turns if key not in wanted]:
-            self._turns.pop(key).dead = True
-        for key, spec in wanted.items():
-            turn = self._turns.get(key)
-            interval = spec.interval or self.checks[spec.check].interval
-            if turn is not None and turn.interval == interval:
-                turn.spec = spec
-                continue
-            if turn is not None:
-                turn.dead = True
-            held = turn is not None and turn.held
-            turn = _Turn(spec, interval, phase(spec.subject, spec.check, interval), held=held)
-            self._turns[key] = turn
-            turn.due = time.monotonic() + self._until_phase(turn)
-            self._push(turn, turn.due)
+        self._plan += 1
+        for spec in specs:
+            self._plan_turn(spec)
+        for check, turns in self._turns.items():
+            for subject in [subject for subject, turn in turns.items() if turn.plan != self._plan]:
+                self._turns[check].pop(subject).dead = True
         self._wake.set()
+
+    def _plan_turn(self, spec: TurnSpec) -> None:
+        turns = self._turns.setdefault(spec.check, {})
+        turn = turns.get(spec.subject)
+        interval = spec.interval or self.checks[spec.check].interval
+        if turn is not None and turn.interval == interval:
+            turn.uplink, turn.plan = spec.uplink, self._plan
+            return
+        held = False
+        if turn is not None:
+            turn.dead, held = True, turn.held
+        into = phase(spec.subject, spec.check, interval)
+        turn = _Turn(spec.subject, spec.check, spec.uplink, interval, into, plan=self._plan, held=held)
+        turns[spec.subject] = turn
+        turn.due = time.monotonic() + self._until_phase(turn)
+        self._agenda.put(turn, turn.due)
+
+    def _turn(self, subject: str, check: str) -> _Turn | None:
+        return self._turns.get(check, {}).get(subject)
 
     def reconfigure(self, checks: Mapping[str, Check], limits: UplinkLimits) -> None:
         """Swap checks and limits; call `plan` next. Probes that were replaced are the caller's to close."""
@@ -157,41 +170,34 @@ class Schedule:
 
     def counts(self) -> Mapping[str, int]:
         """Turns per check."""
-        counts = dict.fromkeys(self.checks, 0)
-        for _, check in self._turns:
-            counts[check] += 1
-        return counts
+        return {check: len(self._turns.get(check, ())) for check in self.checks}
 
     def ask_again(self, subject: str, check: str, after_seconds: float) -> None:
         """Bring the next asking forward; one that is due sooner, in flight or unknown stays as it is."""
-        turn = self._turns.get((subject, check))
+        turn = self._turn(subject, check)
         if turn is None or turn.in_flight or turn.held or turn.queued:
             return
         due = time.monotonic() + after_seconds
         if due < turn.due:
             turn.due = due
-            self._push(turn, due)
+            self._agenda.put(turn, due)
             self._wake.set()
 
     def hold(self, subject: str, check: str) -> None:
         """Ask no more until released; what is in flight still answers."""
-        turn = self._turns.get((subject, check))
+        turn = self._turn(subject, check)
         if turn is not None:
             turn.held = True
 
     def release(self, subject: str, check: str) -> None:
         """Resume a held turn at once: what was seen before the pause is no longer known."""
-        turn = self._turns.get((subject, check))
+        turn = self._turn(subject, check)
         if turn is not None and turn.held:
             turn.held = False
             if not turn.in_flight and not turn.queued:
                 turn.due = time.monotonic()
-                self._push(turn, turn.due)
+                self._agenda.put(turn, turn.due)
                 self._wake.set()
-
-    def _push(self, turn: _Turn, when: float) -> None:
-        turn.stamp = next(self._stamps)
-        heapq.heappush(self._heap, (when, turn.stamp, turn))
 
     # --- the loop ------------------------------------------------------------------------------------------
 
@@ -208,9 +214,7 @@ class Schedule:
         self._hand_over()
 
     async def _sleep(self, now: float) -> None:
-        wait = _HAND_OVER_SECONDS
-        if self._heap:
-            wait = min(wait, max(self._heap[0][0] - now, 0.0))
+        wait = self._agenda.wait(now, _HAND_OVER_SECONDS)
         self._wake.clear()
         if wait > _TICK_SECONDS:
             try:
@@ -233,11 +237,10 @@ class Schedule:
 
     def _start_due(self, now: float) -> None:
         batches: dict[str, list[_Turn]] = {}
-        while self._heap and self._heap[0][0] <= now:
-            _, stamp, turn = heapq.heappop(self._heap)
-            if turn.dead or turn.held or stamp != turn.stamp:
+        for turn in self._agenda.leaving(now):
+            if turn.dead or turn.held or turn.in_flight or turn.queued:
                 continue
-            name = turn.spec.check
+            name = turn.check
             if name in self._batched:
                 batches.setdefault(name, []).append(turn)
             elif self._seated[name] < self.checks[name].seats:
@@ -249,7 +252,7 @@ class Schedule:
             self._ask_batch(name, turns, now)
 
     def _begin(self, turn: _Turn, now: float) -> None:
-        self.observers.lag(turn.spec.check, max(0.0, now - turn.due))
+        self.observers.lag(turn.check, max(0.0, now - turn.due))
         turn.in_flight = True
 
     def _until_phase(self, turn: _Turn) -> float:
@@ -260,13 +263,13 @@ class Schedule:
         now = time.monotonic()
         missed = int((now - turn.due) // turn.interval)
         if missed > 0:
-            self.observers.skipped(turn.spec.check, missed)
+            self.observers.skipped(turn.check, missed)
         if turn.dead or turn.held:
             return
         wait = self._until_phase(turn)
         # An early asking (a retry) does not replace the regular one unless that is all but due.
         turn.due = now + (wait if wait > turn.interval * 0.05 else wait + turn.interval)
-        self._push(turn, turn.due)
+        self._agenda.put(turn, turn.due)
 
     # --- asking --------------------------------------------------------------------------------------------
 
@@ -281,19 +284,19 @@ class Schedule:
             for index, result in answers:
                 turn = turns[index]
                 if not turn.dead:
-                    self._answers.append(Asked(turn.spec.subject, name, asked, took, result))
+                    self._answers.append(Asked(turn.subject, name, asked, took, result))
                 self._finish(turn)
 
-        self._batched[name].ask_batch([self.target(turn.spec.subject, name) for turn in turns], deliver)
+        self._batched[name].ask_batch([self.target(turn.subject, name) for turn in turns], deliver)
 
     def _seat(self, turn: _Turn, now: float) -> None:
-        uplink = self._uplinks.setdefault(turn.spec.uplink, _Uplink()) if turn.spec.uplink else None
+        uplink = self._uplinks.setdefault(turn.uplink, _Uplink()) if turn.uplink else None
         if uplink is not None:
             if uplink.in_flight >= self.limits.turns or uplink.free_at > now:
-                self._push(turn, max(uplink.free_at, now + _PARK_SECONDS))
+                self._agenda.put(turn, max(uplink.free_at, now + _PARK_SECONDS))
                 return
             uplink.in_flight += 1
-        check = self.checks[turn.spec.check]
+        check = self.checks[turn.check]
         self._seated[check.name] += 1
         self._begin(turn, now)
         task = asyncio.get_running_loop().create_task(self._ask(turn, check, uplink))
@@ -312,12 +315,12 @@ class Schedule:
             size = result.values.get("bytes", 0)
             uplink.free_at = max(uplink.free_at, begun) + size / self.limits.bytes_per_second
         if not turn.dead:
-            self._answers.append(Asked(turn.spec.subject, check.name, asked, took, result))
+            self._answers.append(Asked(turn.subject, check.name, asked, took, result))
 
     async def _answer(self, turn: _Turn, check: Check, begun: float) -> Result:
         try:
             async with asyncio.timeout(check.timeout):
-                return await check.probe.ask(self.target(turn.spec.subject, check.name))
+                return await check.probe.ask(self.target(turn.subject, check.name))
         except TimeoutError:
             if time.monotonic() - begun > check.timeout + _LATE_SECONDS:
                 return Result.unknown(Reason.OVERLOAD, "the answer was read too late to be fair")
@@ -325,7 +328,7 @@ class Schedule:
         except Exception:  # a bug in a probe: a traceback now and then, and the fleet goes on being watched
             if begun - self._logged_bug.get(check.name, -_BUG_PAUSE_SECONDS) >= _BUG_PAUSE_SECONDS:
                 self._logged_bug[check.name] = begun
-                log.exception("probe failed check=%s subject=%s", check.name, turn.spec.subject)
+                log.exception("probe failed check=%s subject=%s", check.name, turn.subject)
             return Result(Outcome.UNKNOWN, Reason.LOCAL, "an error in healthd itself; see the log")
 
     def _leave(self, turn: _Turn, check: Check, uplink: _Uplink | None) -> None:
