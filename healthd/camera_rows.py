@@ -70,6 +70,7 @@ class _Reader(Rows):
         self._references = references
         self._placements: dict[tuple[str, ...], Placement] = {}
         self._settings: dict[tuple[str, ...], _Settings] = {}
+        self._tags: dict[tuple[str, ...], Mapping[str, str]] = {}
         self._shared: dict[str, str] = {}
         self._ids: dict[str, int] = {}
         self._reached: dict[tuple[object, ...], int] = {}
@@ -80,13 +81,12 @@ class _Reader(Rows):
             _picker(columns, wanted) for wanted in (_PLACEMENT, _SETTINGS, _REST)
         )
         tags = [(column, at) for at, column in enumerate(columns) if column not in CAMERA_COLUMNS.known]
-        no_tags: Mapping[str, str] = {}
         cameras: dict[str, Camera] = {}
         for line, cells in self._table.rows(self.problems):
             cells.append("")  # what a column that is not in the file is picked from
             placement = self._shared_placement(line, pick_placement(cells))
             settings = self._shared_settings(line, pick_settings(cells))
-            mine = {column: cells[at] for column, at in tags if cells[at]} if tags else no_tags
+            mine = self._shared_tags(tags, tuple([cells[at] for _, at in tags]))
             camera = self._camera(line, pick_rest(cells), placement, settings, mine)
             cameras[camera.id] = camera
         return cameras
@@ -137,6 +137,13 @@ class _Reader(Rows):
             self._settings[key] = settings
         return settings
 
+    def _shared_tags(self, tags: Sequence[tuple[str, int]], key: tuple[str, ...]) -> Mapping[str, str]:
+        """Equal tags are one value, too."""
+        mine = self._tags.get(key)
+        if mine is None:
+            mine = self._tags[key] = {column: text for (column, _), text in zip(tags, key, strict=True) if text}
+        return mine
+
     def _address(self, line: int, text: str, placement: Placement, settings: _Settings) -> str:
         address = self.take(line, "address", text, parse_address, "")
         # The address of a retired camera may be that of its successor.
@@ -179,10 +186,10 @@ class _Reader(Rows):
             snapshot_url=snapshot_url,
             channel=settings.channel,
             ptz=settings.ptz,
-            install_time=install_time,
+            install_time=share(install_time, install_time),
             contact=share(contact, contact),
             record_save_days=settings.record_save_days,
-            address_text=address_text,
+            address_text=share(address_text, address_text),
             tags=tags,
         )
 

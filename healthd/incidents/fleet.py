@@ -121,8 +121,10 @@ class Fleet:
             if facts.line:
                 self.devices[facts.line[0]].children.append(facts.device.id)
         self.cameras = {}
+        shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # siblings have one line
         for camera in (hung_camera(camera, learnt) for camera in inventory.cameras.values()):
             line = tuple(way_up(placed, self._feeds, camera.placement.upstream)) or (self._subnet(camera),)
+            line = shared.setdefault(line, line)
             known = old_cameras.get(camera.id)
             if known is None or known.line != line or known.camera.placement != camera.placement:
                 self.dirty_cameras.add(camera.id)

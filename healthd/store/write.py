@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
@@ -118,6 +119,8 @@ class Bundle:
         yield from (camera for camera, _ in self.references)
 
 
+_ROWS_AT_ONCE = 1000
+
 _CAMERAS, _FLIPS, _BEATS = schema.cameras, schema.flips, schema.heartbeats
 
 _INSERT_FLIP = insert(_FLIPS).on_conflict_do_nothing()
@@ -145,15 +148,15 @@ def known_keys(connection: Connection) -> dict[str, int]:
 def write_rows(connection: Connection, bundle: Bundle, keys: Mapping[str, int]) -> dict[str, int]:
     """Write everything; returns the keys of cameras that were new. The caller commits."""
     fresh = _new_keys(bundle, keys)
-    _many(connection, insert(_CAMERAS), [{"id": camera, "key": key} for camera, key in fresh.items()])
+    _many(connection, insert(_CAMERAS), ({"id": camera, "key": key} for camera, key in fresh.items()))
     key = {**keys, **fresh}.__getitem__ if fresh else keys.__getitem__
-    _many(connection, _INSERT_FLIP, [_flip_row(flip, key(flip.camera)) for flip in bundle.flips])
-    _many(connection, _MOVE_BEAT, [{"start": start, "end": end} for start, end in bundle.heartbeats.items()])
-    rows = [_placement_row(change, recorded, key(change.camera)) for change, recorded in bundle.changes]
+    _many(connection, _INSERT_FLIP, (_flip_row(flip, key(flip.camera)) for flip in bundle.flips))
+    _many(connection, _MOVE_BEAT, ({"start": start, "end": end} for start, end in bundle.heartbeats.items()))
+    rows = (_placement_row(change, recorded, key(change.camera)) for change, recorded in bundle.changes)
     _many(connection, _REPLACE_PLACEMENT, rows)
-    rows = [_region_row(region, seen) for region, seen in bundle.regions.values()]
+    rows = (_region_row(region, seen) for region, seen in bundle.regions.values())
     _many(connection, _REPLACE_REGION, rows)
-    rows = [{"camera": key(camera), "fields": schema.encode_memory(m)} for camera, m in bundle.memories.items()]
+    rows = ({"camera": key(camera), "fields": schema.encode_memory(m)} for camera, m in bundle.memories.items())
     _many(connection, _REPLACE_MEMORY, rows)
     for statement, values in (
         (_SET_REACHED, bundle.reached),
@@ -161,7 +164,7 @@ def write_rows(connection: Connection, bundle: Bundle, keys: Mapping[str, int]) 
         (_SET_NAME, bundle.names),
     ):
         _many(
-            connection, statement, [{"b_key": key(camera), "b_value": value} for camera, value in values.items()]
+            connection, statement, ({"b_key": key(camera), "b_value": value} for camera, value in values.items())
         )
     write_happenings(connection, bundle.happenings)
     write_references(connection, bundle.references.values(), bundle.forgotten, key)
@@ -178,9 +181,11 @@ def _new_keys(bundle: Bundle, keys: Mapping[str, int]) -> dict[str, int]:
     return {camera: highest + place for place, camera in enumerate(unknown, 1)}
 
 
-def _many(connection: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(statement, rows)
+def _many(connection: Connection, statement: Any, rows: Iterable[dict[str, Any]]) -> None:
+    """By pieces: the rows of a whole fleet at once, as parameters, would be most of the daemon's memory."""
+    rows = iter(rows)
+    while piece := [*islice(rows, _ROWS_AT_ONCE)]:
+        connection.execute(statement, piece)
 
 
 def _flip_row(flip: Flip, key: int) -> dict[str, Any]:
