@@ -27,6 +27,7 @@ from healthd.picture_options import PictureOptions
 from healthd.problems import BadInput, Problem, Wrong, did_you_mean
 from healthd.profile_options import Definitions, all_profiles, known_profile
 from healthd.profiles import Profile
+from healthd.report_options import MailOptions, ScheduledReport, Template
 from healthd.section import AbsolutePath, Address, Label, Network, Section, Share, Surroundings, surroundings
 from healthd.web_options import WebOptions
 from healthd.yamltext import Document, in_order, read_yaml
@@ -166,6 +167,10 @@ class _File(Section):
     author: Label = "inventory"
     incidents: IncidentOptions = IncidentOptions()
     picture: PictureOptions = PictureOptions()
+    reports: Annotated[tuple[ScheduledReport, ...], Field(strict=False)] = ()
+    reports_dir: Annotated[AbsolutePath, Field(validate_default=True)] = "reports"  # type: ignore[assignment]
+    report_template: Template | None = None
+    mail: MailOptions | None = None
 
 
 # Both take their names from the one list of probes.
@@ -212,6 +217,10 @@ class Config:
     author: str
     incidents: IncidentOptions
     picture: PictureOptions
+    reports: tuple[ScheduledReport, ...]
+    reports_dir: Path
+    report_template: Path | None
+    mail: MailOptions | None
 
     @property
     def chosen_profiles(self) -> Sequence[Profile]:
@@ -260,6 +269,10 @@ def _picture_max_age(state: StateOptions, checks: Mapping[str, CheckOptions]) ->
 
 def _across(document: Document, file: _File, checks: Mapping[str, CheckOptions]) -> Iterator[Problem]:
     """What is wrong between sections."""
+    for number, report in enumerate(file.reports):
+        if report.mail and file.mail is None:
+            entry = ("reports", number, "mail")
+            yield document.problem(entry, "there is no mail server", "add mail: {server: ..., sender: ...}")
     for name, options in file.profile_definitions.items():
         for key, message, remedy in options.mistakes():
             yield document.problem(("profile_definitions", name, key), message, remedy)

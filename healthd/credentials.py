@@ -61,32 +61,32 @@ def _version(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-_File = Annotated[SecretStr | None, BeforeValidator(_from_file)]
-_Environment = Annotated[SecretStr | None, BeforeValidator(_from_environment)]
-_Plain = Annotated[None, BeforeValidator(_never_plain)]
+SecretFile = Annotated[SecretStr | None, BeforeValidator(_from_file)]
+SecretEnvironment = Annotated[SecretStr | None, BeforeValidator(_from_environment)]
+PlainSecret = Annotated[None, BeforeValidator(_never_plain)]
 
 
 class Login(Section):
     """One entry of `credentials:`; it may hold an HTTP/ONVIF login, an SNMP secret, or both."""
 
     username: str | None = None
-    password_file: _File = None
-    password_env: _Environment = None
+    password_file: SecretFile = None
+    password_env: SecretEnvironment = None
     snmp_version: Annotated[Literal["2c", "3"] | None, BeforeValidator(_version)] = None
-    community_file: _File = None
-    community_env: _Environment = None
+    community_file: SecretFile = None
+    community_env: SecretEnvironment = None
     snmp_user: str | None = None
     auth_protocol: Literal["md5", "sha", "sha224", "sha256", "sha384", "sha512"] | None = None
-    auth_password_file: _File = None
-    auth_password_env: _Environment = None
+    auth_password_file: SecretFile = None
+    auth_password_env: SecretEnvironment = None
     priv_protocol: Literal["des", "aes", "aes192", "aes256"] | None = None
-    priv_password_file: _File = None
-    priv_password_env: _Environment = None
+    priv_password_file: SecretFile = None
+    priv_password_env: SecretEnvironment = None
     # Known only in order to be refused with the remedy.
-    password: _Plain = None
-    community: _Plain = None
-    auth_password: _Plain = None
-    priv_password: _Plain = None
+    password: PlainSecret = None
+    community: PlainSecret = None
+    auth_password: PlainSecret = None
+    priv_password: PlainSecret = None
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Login:

@@ -30,6 +30,7 @@ from healthd.inventory import load_inventory
 from healthd.picture_options import OwnThreshold
 from healthd.problems import BadInput
 from healthd.profile_options import ProfileOptions
+from healthd.report_options import MailOptions, ScheduledReport
 from healthd.settings import web_settings
 from healthd.web_options import Tls, Token
 from probes import PROBES
@@ -363,7 +364,12 @@ def keys_below(model: type[BaseModel], prefix: str) -> Iterator[str]:
             yield from keys_below(Token, f"{where}[].")
         elif name == "thresholds":
             yield from keys_below(OwnThreshold, f"{where}[].")
-        elif name == "tls":
+        elif name == "reports":
+            yield from keys_below(ScheduledReport, f"{where}[].")
+        elif name == "mail" and not prefix:
+            options = keys_below(MailOptions, f"{where}.")
+            yield from (key for key in options if key.split(".")[-1] not in REFUSED_SECRETS)
+        elif name == "tls" and prefix == "web.":
             yield from keys_below(Tls, f"{where}.")
         elif name in PROBES and prefix == "checks.":
             yield from keys_below(PROBES[name].options, f"{where}.")

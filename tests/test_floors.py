@@ -28,6 +28,7 @@ FLOORS = (
     "healthd.daylight healthd.periods healthd.section healthd.service_hours healthd.state",
     "healthd.camera_rows healthd.credentials healthd.fleet_rows healthd.incident_options"
     " healthd.picture_options healthd.picture_state healthd.profile_options healthd.timeline healthd.web_options",
+    "healthd.report_options",
     "healthd.buckets healthd.config healthd.exemptions healthd.gallery healthd.inventory",
     "healthd.pool",
     "healthd.cells healthd.rates healthd.setup healthd.sightings",
@@ -37,7 +38,7 @@ FLOORS = (
     "healthd.city healthd.clock healthd.core healthd.metrics healthd.schedule healthd.selfmetrics healthd.store"
     " healthd.web",
     "healthd.figures healthd.prober healthd.repairs",
-    "healthd.settings",
+    "healthd.report healthd.settings",
     "healthd.front",
     "healthd.daemon",
     "healthd.commands",

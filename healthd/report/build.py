@@ -1,0 +1,114 @@
+"""The one place that says which parts each kind of report has, in which order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from healthd.periods import iso
+from healthd.report import assessment, cover, lists, people, quality, repairs
+from healthd.report.document import Block, Report, Section, Table
+from healthd.report.material import Material, ReportKind
+from healthd.report.scribe import Scribe, clean
+from healthd.report.sections import Context
+
+Part = Callable[[Context], Iterable[Block]]
+
+_REPAIRS = (repairs.repairs, repairs.overdue, repairs.repeats, repairs.plans)
+PARTS: dict[ReportKind, Sequence[tuple[str, Sequence[Part]]]] = {
+    ReportKind.MONTHLY: (
+        ("assessment", (assessment.assessment,)),
+        ("classes", (assessment.classes,)),
+        ("trend", (assessment.trend,)),
+        ("units", (people.units,)),
+        ("maintainers", (people.maintainers,)),
+        ("repairs", _REPAIRS),
+        ("outages", (lists.outages,)),
+        ("moves", (lists.moves,)),
+        ("quality", (quality.quality,)),
+        ("definitions", (quality.definitions,)),
+        ("raw", (quality.raw,)),
+    ),
+    ReportKind.WEEKLY: (
+        ("assessment", (assessment.assessment,)),
+        ("classes", (assessment.classes,)),
+        ("units", (people.units,)),
+        ("maintainers", (people.maintainers,)),
+        ("repairs", _REPAIRS[:3]),
+        ("outages", (lists.outages,)),
+        ("moves", (lists.moves,)),
+        ("quality", (quality.quality,)),
+        ("definitions", (quality.definitions,)),
+        ("raw", (quality.raw,)),
+    ),
+    ReportKind.DAILY: (
+        ("assessment", (assessment.assessment,)),
+        ("classes", (assessment.classes,)),
+        ("repairs", _REPAIRS[:2]),
+        ("moves", (lists.moves,)),
+        ("quality", (quality.quality,)),
+        ("definitions", (quality.definitions,)),
+        ("raw", (quality.raw,)),
+    ),
+}
+_NUMERALS = "一二三四五六七八九十"
+
+
+def build(material: Material, lang: str) -> Report:
+    """The report in one language (zh | en)."""
+    scribe = Scribe(lang, material.zone, material.inventory, material.names)
+    context = Context(material, scribe)
+    when = cover.when_words(context)
+    kind = material.period.kind
+    title = scribe(f"title_{kind}", place=context.place)
+    sections = []
+    for number, (key, parts) in enumerate(PARTS[kind], 1):
+        blocks = [_numbered(scribe, block) for part in parts for block in part(context)]
+        said = scribe("section_number", n=numeral(number) if lang == "zh" else number)
+        sections.append(Section(key, said, scribe(key), blocks))
+    return Report(
+        kind=str(kind),
+        lang=lang,
+        title=title,
+        subtitle=scribe(f"subtitle_{kind}", **when),
+        banner=scribe("banner") if material.simulated else "",
+        footer=scribe("footer", site=clean(material.site), title=title),
+        facts=cover.facts(context),
+        narrative=cover.narrative(context),
+        sections=sections,
+        words=scribe.words,
+        data=head(material),
+    )
+
+
+def head(material: Material) -> dict[str, object]:
+    """What the JSON document says beside its sections: what it is about, and the rows by their public names."""
+    span, zone, figures = material.period.span, material.zone, material.figures
+    return {
+        "site": material.site,
+        "simulated": material.simulated,
+        "period": material.period.name,
+        "region": material.region or None,
+        "from": iso(span.start, zone),
+        "to": iso(figures.until, zone),
+        "clipped": figures.clipped,
+        "standing": figures.standing,
+        "version": figures.version,
+        "made": iso(material.made, zone),
+        "profiles": [profile.name for profile in material.profiles],
+        "rows": [row for found in (figures, material.units, material.maintainers) for row in found.as_json(zone)],
+    }
+
+
+def numeral(number: int) -> str:
+    """1 to 99 in Chinese: 一, 十, 十一, 二十."""
+    tens, ones = divmod(number, 10)
+    said = ("" if tens < 2 else _NUMERALS[tens - 1]) + ("十" if tens else "")
+    return said + (_NUMERALS[ones - 1] if ones else "")
+
+
+def _numbered(scribe: Scribe, block: Block) -> Block:
+    """A table says how many rows formats to read leave out."""
+    if isinstance(block, Table) and block.cut:
+        return replace(block, more=scribe("more", n=f"{len(block.rows):,}", shown=block.shown))
+    return block

@@ -1,0 +1,221 @@
+"""Reads from the store all that a report is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+
+from healthd.figures import Figures, figures, watch_of
+from healthd.incidents.plan import make_plan
+from healthd.incidents.statistics import REPEAT
+from healthd.model import CameraHistory, Inventory, Moment, Placement, State
+from healthd.periods import Span
+from healthd.problems import Wrong
+from healthd.repairs import repair_statistics, standing
+from healthd.report.material import Material, Move, Outage, Past, Period, PlanOf, ReportKind
+from healthd.report.spans import months_before
+from healthd.report.worklist import Work
+from healthd.setup import Setup, rate_terms
+from healthd.store import Store
+from healthd.timeline import FOREVER, Watch, pieces
+
+TREND_MONTHS = 13
+LONG: Moment = 24 * 3_600_000
+"""How long a camera is offline before it is listed."""
+
+Step = Callable[[str, int], None]
+"""Told what is being read and how many cameras so far."""
+
+
+def gather(
+    store: Store, setup: Setup, period: Period, region: str, made: Moment, *, step: Step = lambda what, count: None
+) -> Material:
+    """Everything for one report. Takes seconds for a large fleet. Raises Wrong where nothing is known of the
+    period, StoreError for what the disk does."""
+    seen = _known(store, period.span)
+    terms = rate_terms(setup, store.regions())
+    monthly = period.kind is ReportKind.MONTHLY
+
+    def read(name: str, span: Span, by: str = "region", top: str = region) -> Figures:
+        return figures(store, setup, span, by=by, region=top, each=lambda count: step(name, count))
+
+    found = read("period", period.span)
+    inside = _inside(region, terms.inventory)
+    outages, moves = _told(store, setup, period.span, inside, lambda count: step("lists", count))
+    end = min(period.span.end, seen + 1)
+    incidents = store.incidents(period.span.start - REPEAT, end)
+    return Material(
+        site=setup.config.site,
+        simulated=setup.config.simulated,
+        zone=setup.config.timezone,
+        made=made,
+        period=period,
+        region=region,
+        inventory=terms.inventory,
+        profiles=terms.profiles,
+        rates=terms.rates,
+        figures=found,
+        before=read("before", period.before) if period.before else None,
+        units=read("units", period.span, "unit"),
+        maintainers=read("maintainers", period.span, "maintainer"),
+        trend=_trend(store, setup, period, read) if monthly else (),
+        outages=outages,
+        moves=moves,
+        incidents=[
+            one
+            for one in incidents
+            if one.opened < end and (one.open or one.closed >= period.span.start) and _is_in(one.region, inside)
+        ],
+        repairs={
+            by: found_repairs.rows
+            for by in ("region", "maintainer", "cause")
+            if (found_repairs := repair_statistics(store, setup, period.span, by=by, region=region))
+        },
+        plans=[*_plans(store, setup, region, seen)] if monthly else (),
+        gaps=[*_gaps(watch_of(store, setup.config.timezone, period.span))],
+        reached=frozenset(store.reached()),
+        names=store.names(),
+    )
+
+
+def gather_work(store: Store, setup: Setup, period: Period, region: str, maintainer: str) -> Work:
+    """What is to be repaired, as known at the last heartbeat. Raises Wrong before the first."""
+    seen = store.last_heartbeat()
+    if seen is None:
+        raise _nothing_seen(store)
+    terms = rate_terms(setup, store.regions())
+    inside = _inside(region, terms.inventory)
+    incidents = [
+        one for one in store.open_incidents() if _is_in(one.region, inside) and maintainer in ("", one.maintainer)
+    ]
+    config = setup.config
+    head = (config.site, config.simulated, config.timezone, period, seen, region, maintainer)
+    return Work(*head, terms.inventory, incidents, store.names())
+
+
+def _nothing_seen(store: Store) -> Wrong:
+    return Wrong(f"{store.path}: nothing was seen yet", "start `healthd run` and wait for the first answers")
+
+
+def _known(store: Store, span: Span) -> Moment:
+    """Up to when healthd saw. Raises Wrong where it saw nothing of the period."""
+    begun, seen = store.first_heartbeat(), store.last_heartbeat()
+    if begun is None or seen is None:
+        raise _nothing_seen(store)
+    if seen <= span.start:
+        raise Wrong("nothing is known of this period", "it begins after the last heartbeat: is healthd running?")
+    if begun >= span.end:
+        raise Wrong("nothing is known of this period", "it ended before healthd first ran")
+    return seen
+
+
+def _inside(region: str, inventory: Inventory) -> frozenset[str] | None:
+    """The region's code and those below it; None: everything."""
+    if not region:
+        return None
+    return frozenset(code for code, path in inventory.paths.items() if f"/{region}/" in path)
+
+
+def _is_in(region: str, inside: frozenset[str] | None) -> bool:
+    return inside is None or region in inside
+
+
+def _trend(store: Store, setup: Setup, period: Period, read: Callable[..., Figures]) -> list[Past]:
+    begun = store.first_heartbeat() or 0
+    spans = months_before(period.name, TREND_MONTHS, setup.config.timezone, setup.config.month_starts_on)
+    return [Past(name, read("trend", span) if span.end > begun else None) for name, span in spans]
+
+
+# --- lists -------------------------------------------------------------------------------------------------
+
+
+def _told(
+    store: Store, setup: Setup, span: Span, inside: frozenset[str] | None, each: Callable[[int], None]
+) -> tuple[list[Outage], list[Move]]:
+    watch = watch_of(store, setup.config.timezone, span)
+    begun = store.first_heartbeat() or 0
+    found: list[Outage] = []
+    moves: list[Move] = []
+    for count, history in enumerate(store.histories(span.start, span.end)):
+        each(count)
+        found += (one for one in outages(history, watch) if _is_in(one.placement.region, inside))
+        moves += (
+            move
+            for move in moved(history, max(span.start, begun), span.end)
+            if any(place and _is_in(place.region, inside) for place in (move.old, move.new))
+        )
+    found.sort(key=lambda one: (-one.counted, one.camera))
+    moves.sort(key=lambda move: (move.at, move.camera))
+    return found, moves
+
+
+def outages(history: CameraHistory, watch: Watch) -> Iterator[Outage]:
+    """The camera's outages whose time in the watch's period that counts is more than LONG."""
+    if not _long(history, watch):
+        return
+    flips = history.online
+    for (at, state, _), (until, _, _) in pairwise([*flips, (FOREVER, State.UNKNOWN, ())]):
+        if state is not State.OFFLINE or min(until, watch.until) - max(at, watch.start) <= LONG:
+            continue
+        counted, last = 0, None
+        for piece in pieces(history, watch, max(at, watch.start), min(until, watch.until)):
+            situation = piece.situation
+            if not situation.out and not situation.exempt and situation.online is State.OFFLINE:
+                counted += piece.end - piece.start
+                last = piece.placement
+        if last is not None and counted > LONG:
+            yield Outage(history.camera, last, at, until if until <= watch.until else None, counted)
+
+
+def _long(history: CameraHistory, watch: Watch) -> bool:
+    """Whether there may be one at all: nearly all cameras have none."""
+    return any(
+        state is State.OFFLINE and min(until, watch.until) - max(at, watch.start) > LONG
+        for (at, state, _), (until, _, _) in pairwise([*history.online, (FOREVER, State.UNKNOWN, ())])
+    )
+
+
+def moved(history: CameraHistory, start: Moment, end: Moment) -> Iterator[Move]:
+    """The camera's changes of placement after `start`; what it began with then is none."""
+    old: Placement | None = None
+    for at, placement in history.placements:
+        if start < at < end and placement != old:
+            yield Move(history.camera, at, old, placement)
+        old = placement
+
+
+def _gaps(watch: Watch) -> Iterator[Span]:
+    """Spans of the period in which healthd did not see; not before it was installed, nor after its last."""
+    end = max(watch.start, watch.heartbeats[0][0])
+    for begun, until in watch.heartbeats:
+        if end < begun and end < watch.until:
+            yield Span(end, begun)
+        end = max(end, until)
+
+
+# --- the plan ----------------------------------------------------------------------------------------------
+
+
+def _plans(store: Store, setup: Setup, region: str, seen: Moment) -> Iterable[PlanOf]:
+    """How to reach each profile's targets from how things stood at the last heartbeat."""
+    terms = rate_terms(setup, store.regions())
+    tops = [region] if region else [code for code, one in terms.inventory.regions.items() if not one.parent]
+    if len(tops) != 1:
+        return
+    moment = standing(store, setup, tops[0])
+    if moment is None:
+        return
+    rows = moment.rows()
+    incidents = store.open_incidents()
+    for profile in terms.profiles:
+        for rate in terms.rates:
+            goal = profile.target(rate, "all", terms.inventory.line_of(tops[0]))
+            if goal is None:
+                continue
+            row = next(
+                (r for r in rows if (r.key, r.class_, r.rate, r.profile) == (tops[0], "all", rate, profile.name)),
+                None,
+            )
+            good, assessed = (row.good, row.assessed) if row else (0, 0)
+            lifts = moment.lifts(tops[0], "all", rate, profile)
+            yield PlanOf(rate, profile.name, seen, make_plan(incidents, lifts, good, assessed, goal))

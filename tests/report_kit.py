@@ -1,0 +1,66 @@
+"""What tests of reports share: a city on paper with a simulated past in a real store, and the command line."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from healthd.city.files import new_login, write_city
+from healthd.city.history import simulate_history
+from healthd.city.options import CityOptions
+from healthd.cli import main
+from healthd.report.material import ReportKind
+from healthd.report.spans import last_period
+from healthd.setup import read_setup
+from healthd.store import Batch, Store
+from tests.city_kit import paper_city
+
+
+@dataclass(frozen=True)
+class PastCity:
+    """`config`: its healthd.yml. `month`: the last whole month."""
+
+    config: Path
+    month: str
+
+    @property
+    def directory(self) -> Path:
+        return self.config.parent
+
+
+def city_with_past(directory: Path, cameras: int = 120, days: int = 70, now: int | None = None) -> PastCity:
+    """A city without anybody watching it now; its past ends at `now`."""
+    now = time.time_ns() // 1_000_000 if now is None else now
+    plan = paper_city(cameras)
+    write_city(directory, plan, new_login(), CityOptions(cameras, directory))
+    setup = read_setup(directory / "healthd.yml")
+    spans, changes, flips = simulate_history(plan, days, 1, now)
+    store = Store.open(setup.config.store.url, writer=True)
+    names = {camera.id: camera.name for camera in plan.cameras.values()}
+    store.write(Batch(changes=changes, names=names, regions=[*plan.regions.values()], recorded=now))
+    store.write(Batch(flips=flips))
+    for span in spans:
+        store.write(Batch(heartbeat=span))
+    store.close()
+    period = last_period(ReportKind.MONTHLY, now, setup.config.timezone)
+    return PastCity(directory / "healthd.yml", period.name)
+
+
+def healthd_says(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """(exit code, stdout, stderr) of one command in this process."""
+    capsys.readouterr()
+    code = main([str(one) for one in arguments])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def document(directory: Path) -> dict[str, Any]:
+    """The one JSON report in a directory."""
+    [path] = directory.glob("*.json")
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
