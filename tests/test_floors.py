@@ -23,7 +23,8 @@ FLOORS = (
     "probes.tables",
     "probes.device probes.frame probes.onvif probes.ping probes.snmp",
     "probes",
-    "healthd healthd.agenda healthd.exposition healthd.geometry healthd.jobs healthd.problems healthd.profiles healthd.words",
+    "healthd healthd.agenda healthd.exposition healthd.geometry healthd.jobs healthd.problems healthd.profiles"
+    " healthd.words",
     "healthd.fields healthd.model healthd.profile_words healthd.rows healthd.tables healthd.yamltext",
     "healthd.daylight healthd.periods healthd.section healthd.service_hours healthd.state",
     "healthd.camera_rows healthd.credentials healthd.fleet_rows healthd.incident_options"
