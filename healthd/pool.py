@@ -5,27 +5,38 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from operator import add
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from healthd.buckets import Bucket, judge
 from healthd.model import Inventory, Placement
-from healthd.profiles import Profile
+from healthd.profiles import Method, Profile
 from healthd.timeline import Situation
 
 RATES = ("online", "intact")
+ENOUGH = Fraction(95, 100)
+"""Coverage below which there is no verdict."""
 
 Group: TypeAlias = tuple[str, str]
 """(key, class): where a moment is booked; key is a leaf region, unit, maintainer or camera."""
+
+Outcomes: TypeAlias = tuple[tuple[Bucket, Bucket], ...]
+"""What a camera's day counts as, and without exemptions, for each column of a method (`Column.place`)."""
+
+Mark: TypeAlias = Situation | Outcomes
+"""What an amount is judged by."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Sums before they are judged: per group and situation an amount (ms, or cameras of an instant), and how many
-    cameras had an in-service moment in just this set of groups (more than one for cameras that moved)."""
+    cameras had an in-service moment in just this set of groups (more than one for cameras that moved). `counts`:
+    what methods that count no time have counted."""
 
     amounts: dict[Group, dict[Situation, int]] = field(default_factory=dict)
     members: Counter[frozenset[Group]] = field(default_factory=Counter)
+    counts: dict[Method, dict[Group, dict[Mark, int]]] = field(default_factory=dict)
 
     def add(self, camera: Iterable[tuple[Group, Situation, int]]) -> None:
         """Adds all pieces of one camera."""
@@ -39,6 +50,12 @@ class Tally:
                 served.add(group)
         if served:
             self.members[frozenset(served)] += 1
+
+    def of(self, method: Method, *, instant: bool) -> Mapping[Group, Mapping[Any, int]] | None:
+        """What a method's rates are made of; None where it was not counted. At an instant all count heads."""
+        if instant or method.timed:
+            return self.amounts
+        return self.counts.get(method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +73,36 @@ Vector: TypeAlias = list[int]
 
 
 class Column:
-    """One rate by one profile. Judges each situation once; there are far fewer of them than pieces."""
+    """One rate by one profile. Judges each situation once; there are far fewer of them than pieces.
+
+    `place`: where the column's outcome stands in the `Outcomes` of its method."""
 
     def __init__(self, rate: str, profile: Profile) -> None:
         self.rate = rate
         self.profile = profile
-        self._judged: dict[Situation, tuple[Bucket, Bucket]] = {}
+        self.method = profile.method
+        self.place = 0
+        self._judged: dict[Mark, tuple[Bucket, Bucket]] = {}
 
-    def vector(self, amounts: Mapping[Situation, int]) -> Vector:
+    def vector(self, amounts: Mapping[Any, int]) -> Vector:
+        """The sums of amounts by what they are judged by (`Mark`)."""
         sums = [0] * (len(Bucket) + 2)
-        for situation, amount in amounts.items():
-            judged = self._judged.get(situation)
+        for mark, amount in amounts.items():
+            judged = self._judged.get(mark)
             if judged is None:
-                without = situation._replace(exempt=False)
-                judged = (
-                    judge(situation, self.rate, self.profile)[0],
-                    judge(without, self.rate, self.profile)[0],
-                )
-                self._judged[situation] = judged
+                judged = self._judged[mark] = self._judge(mark)
             sums[judged[0]] += amount
             if judged[1] <= Bucket.BAD:
                 sums[-1] += amount
                 if judged[1] is Bucket.GOOD:
                     sums[-2] += amount
         return sums
+
+    def _judge(self, mark: Mark) -> tuple[Bucket, Bucket]:
+        if not isinstance(mark, Situation):
+            return mark[self.place]
+        without = mark._replace(exempt=False)
+        return judge(mark, self.rate, self.profile)[0], judge(without, self.rate, self.profile)[0]
 
 
 class Pool:
@@ -109,7 +132,7 @@ class Pool:
             case _:
                 return camera, placement.class_
 
-    def sums(self, amounts: Mapping[Group, Mapping[Situation, int]], column: Column) -> dict[Group, Vector]:
+    def sums(self, amounts: Mapping[Group, Mapping[Any, int]], column: Column) -> dict[Group, Vector]:
         """One column's sums of every row: by region those of all regions, with what lies below them."""
         sums: dict[Group, Vector] = {}
         for group, situations in amounts.items():

@@ -6,28 +6,29 @@ alike. Sums are whole milliseconds and ratios exact fractions: nothing is rounde
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from healthd.buckets import Bucket, judge
+from healthd.methods import Counter, counters
 from healthd.model import CameraHistory, Moment, Placement, State
 from healthd.periods import iso
-from healthd.pool import Group, Pool, Tally, Terms
+from healthd.pool import ENOUGH, Group, Pool, Tally, Terms
 from healthd.profiles import Profile
 from healthd.timeline import Piece, Situation, Watch, pieces
-
-ENOUGH = Fraction(95, 100)  # coverage below which there is no verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of a rates table.
 
-    The six kinds of time are in milliseconds. In a row of an instant (`start` == `end`: the window `now`) they
-    are numbers of cameras. `good` + `bad` is what was assessed; `raw_good` and `raw_assessed` ignore exemptions.
+    The six kinds of time are in milliseconds where the row is `timed`. By method `head_count` they are numbers of
+    cameras, added up over the times of counting, and by `daily_pass` numbers of camera-days. A row of an instant
+    (`start` == `end`: the window `now`) is a head count by any profile. `good` + `bad` is what was assessed;
+    `raw_good` and `raw_assessed` ignore exemptions.
     """
 
     by: str  # region | unit | maintainer | camera
@@ -51,10 +52,16 @@ class Row:
     raw_good: int
     raw_assessed: int
     target: Fraction | None
+    method: str = "duration"  # | head_count | daily_pass
 
     @property
     def instant(self) -> bool:
         return self.start == self.end
+
+    @property
+    def timed(self) -> bool:
+        """Whether the amounts are milliseconds."""
+        return self.method == "duration" and not self.instant
 
     @property
     def assessed(self) -> int:
@@ -97,13 +104,13 @@ class Row:
 
     def as_json(self, zone: ZoneInfo) -> dict[str, Any]:
         """The row by its public names; times as ISO-8601 in `zone`, absent figures null."""
-        seconds = {
-            "good_seconds": self.good,
-            "assessed_seconds": self.assessed,
-            "undiagnosed_seconds": self.undiagnosed,
-            "unknown_seconds": self.unknown,
-            "exempt_seconds": self.exempt,
-            "out_of_service_seconds": self.out_of_service,
+        amounts = {
+            "good": self.good,
+            "assessed": self.assessed,
+            "undiagnosed": self.undiagnosed,
+            "unknown": self.unknown,
+            "exempt": self.exempt,
+            "out_of_service": self.out_of_service,
         }
         return {
             "by": self.by,
@@ -118,7 +125,9 @@ class Row:
             "clipped": self.clipped,
             "profile": self.profile,
             "cameras": self.cameras,
-            **{name: None if self.instant else time / 1000 for name, time in seconds.items()},
+            "method": "head_count" if self.instant else self.method,
+            **{f"{kind}_seconds": amount / 1000 if self.timed else None for kind, amount in amounts.items()},
+            **{f"{kind}_count": None if self.timed else amount for kind, amount in amounts.items()},
             "ratio": _float(self.ratio),
             "raw_ratio": _float(self.raw_ratio),
             "coverage": _float(self.coverage),
@@ -148,11 +157,14 @@ def tabulate(
     pool: Pool, tally: Tally, start: Moment, end: Moment, *, clipped: bool = False, region: str = ""
 ) -> list[Row]:
     """Rows of [start, end), by region from the root down, then class `all` first; none where nothing was booked.
-    `region` is shown on rows that are not by region."""
+    `region` is shown on rows that are not by region. A method that was not counted in `tally` has no rows."""
     table: list[Row] = []
     for column in pool.columns:
+        amounts = tally.of(column.method, instant=start == end)
+        if amounts is None:
+            continue
         cameras = pool.cameras(tally.members, column.profile)
-        for (key, class_), sums in pool.sums(tally.amounts, column).items():
+        for (key, class_), sums in pool.sums(amounts, column).items():
             name, level = _named(pool, key)
             good, bad, undiagnosed, unknown, exempt, out_of_service, raw_good, raw_assessed = sums
             table.append(
@@ -178,6 +190,7 @@ def tabulate(
                     raw_good=raw_good,
                     raw_assessed=raw_assessed,
                     target=column.profile.target(column.rate, class_, _line(pool, key, region)),
+                    method=column.method.kind,
                 )
             )
     paths = pool.terms.inventory.paths if pool.by == "region" else {}
@@ -214,15 +227,31 @@ def rows(
     watch = watch.judging(terms.profiles)
     pool = Pool(terms, by, region)
     clipped = watch.until < watch.end
-    tally = Tally()
+    counting = counters(pool.columns, watch)
+    tally = _tally(counting)
     for history in histories:
         found = [*pieces(history, watch, watch.start, watch.until)]
         tally.add(_booked(found, history.camera, pool))
+        for counter in counting:
+            _count(tally, counter, found, history.camera, pool)
         if by == "camera" and found:
             last = found[-1].placement.region
             yield from tabulate(pool, tally, watch.start, watch.until, clipped=clipped, region=last)
-            tally = Tally()
+            tally = _tally(counting)
     yield from tabulate(pool, tally, watch.start, watch.until, clipped=clipped, region=region)
+
+
+def _tally(counting: Iterable[Counter]) -> Tally:
+    return Tally(counts={counter.method: {} for counter in counting})
+
+
+def _count(tally: Tally, counter: Counter, found: Sequence[Piece], camera: str, pool: Pool) -> None:
+    sums = tally.counts[counter.method]
+    for placement, mark, number in counter.count(found):
+        group = pool.group(camera, placement)
+        if group is not None:
+            marks = sums.setdefault(group, {})
+            marks[mark] = marks.get(mark, 0) + number
 
 
 def _booked(found: Iterable[Piece], camera: str, pool: Pool) -> Iterator[tuple[Group, Situation, int]]:

@@ -155,7 +155,8 @@ class Windows:
         return spans
 
     def rows(self, window: str, now: Moment) -> list[Row]:
-        """Rows by region of a window as of `now`; those of the window `now` count cameras."""
+        """Rows by region of a window as of `now`; those of the window `now` count cameras. The others have rows
+        of those profiles only whose method is time."""
         span = self.spans(now)[window]
         if window == "now":
             return tabulate(self._pool, self._heads(), span.start, span.end)
@@ -203,6 +204,8 @@ class Windows:
         amounts = self._cells.booked(min(until, self._at))
         totals = Counter(self._carried)
         for column in self._pool.columns:
+            if not column.method.timed:
+                continue
             for (region, class_), sums in self._pool.sums(amounts, column).items():
                 key = (region, class_, column.rate, column.profile.name)
                 totals[*key, "good"] += sums[Bucket.GOOD]

@@ -25,7 +25,13 @@ REGIONS = [
 ]
 INVENTORY = Inventory({region.code: region for region in REGIONS}, {}, {})
 STRICT = Profile(
-    "strict", {("intact", "all"): Fraction(1, 2)}, faults=frozenset({"dark"}), classes_of_all=("1", "2")
+    "strict",
+    {("intact", "all"): Fraction(1, 2)},
+    faults=frozenset({"dark"}),
+    classes_of_all=("1", "2"),
+    online_needs_picture=True,
+    grace=5 * HOUR,
+    region_targets={("3201", "online", "all"): Fraction(1, 3), ("320102", "online", "all"): Fraction(2, 3)},
 )
 PROFILES = (BUILT_IN["default"], BUILT_IN["ningxia-2014"], STRICT)
 

@@ -19,6 +19,7 @@ from healthd.model import CameraHistory, Inventory, Lifecycle, Placement, State
 from healthd.profiles import Profile
 from healthd.rates import Row
 from healthd.service_hours import parse_service_hours
+from tests.rates_fleets import INVENTORY
 
 DAY = 24 * 3600 * 1000
 KINDS = ("good", "bad", "undiagnosed", "unknown", "exempt", "out_of_service")
@@ -86,6 +87,8 @@ def kind_of(history: CameraHistory, at: int, rate: str, profile: Profile, asked:
     online = (holding(history.online, at) or (0, State.UNKNOWN))[1]
     _, picture, faults = holding(history.picture, at) or (0, State.UNKNOWN, ())
     counted = profile.faults is None or set(faults) & profile.faults
+    missing = "bad" if at - missing_since(history, at) >= profile.grace else "undiagnosed"
+    proof = profile.online_needs_picture and placement.picture
     first_that_holds = [
         (placement.lifecycle is not Lifecycle.IN_SERVICE, "out_of_service"),
         (not asked.heartbeats or at < asked.heartbeats[0][0], "out_of_service"),
@@ -93,11 +96,14 @@ def kind_of(history: CameraHistory, at: int, rate: str, profile: Profile, asked:
         (within(history.exempt, at) and not raw, "exempt"),
         (not within(asked.heartbeats, at), "unknown"),
         (online is State.UNKNOWN, "unknown"),
-        (rate == "online", "good" if online is State.ONLINE else "bad"),
+        (rate == "online" and online is State.OFFLINE, "bad"),
+        (rate == "online" and proof and picture is State.UNKNOWN, "unknown"),
+        (rate == "online" and proof and picture is State.NO_PICTURE, missing),
+        (rate == "online", "good"),
         (online is State.OFFLINE, "bad" if profile.offline_is_bad else "undiagnosed"),
         (not placement.picture, "undiagnosed"),
         (picture is State.UNKNOWN, "unknown"),
-        (picture is State.NO_PICTURE, "bad" if at - missing_since(history, at) >= DAY else "undiagnosed"),
+        (picture is State.NO_PICTURE, missing),
         (picture is State.FAULTY and counted, "bad"),
         (True, "good"),
     ]
@@ -111,7 +117,7 @@ def cuts_of(histories: Sequence[CameraHistory], asked: Question) -> list[int]:
     for history in histories:
         cuts |= {at for at, _ in history.placements}
         cuts |= {at for at, *_ in (*history.online, *history.picture)}
-        cuts |= {at + DAY for at, *_ in history.picture}
+        cuts |= {at + profile.grace for at, *_ in history.picture for profile in asked.profiles}
         cuts |= {at for span in history.exempt for at in span}
         for _, placement in history.placements:
             if placement:
@@ -218,7 +224,22 @@ def judged(sums: Sums, target: Fraction | None, *, instant: bool) -> tuple[objec
     return ratio, raw, coverage, "pass" if ratio >= target else "fail", gap
 
 
-def agree(rows: Iterable[Row], slow: dict[tuple[str, str, str, str], Sums], profiles: Sequence[Profile]) -> None:
+def target_of(profile: Profile, row: Row, inventory: Inventory) -> Fraction | None:
+    """The nearest region's own target, upward from the row's; else the class's."""
+    code = row.region if row.by in ("region", "camera") else ""
+    while code in inventory.regions:
+        if (code, row.rate, row.class_) in profile.region_targets:
+            return profile.region_targets[code, row.rate, row.class_]
+        code = inventory.regions[code].parent
+    return profile.targets.get((row.rate, row.class_))
+
+
+def agree(
+    rows: Iterable[Row],
+    slow: dict[tuple[str, str, str, str], Sums],
+    profiles: Sequence[Profile],
+    inventory: Inventory = INVENTORY,
+) -> None:
     """Asserts that the rows are just those of the slow sums, with the same figures."""
     known = {profile.name: profile for profile in profiles}
     rows = [*rows]
@@ -228,6 +249,6 @@ def agree(rows: Iterable[Row], slow: dict[tuple[str, str, str, str], Sums], prof
         sums = slow[row.key, row.class_, row.rate, row.profile]
         assert {kind: getattr(row, kind) for kind in KINDS} == sums.kinds, row
         assert row.cameras == len(sums.cameras), row
-        target = known[row.profile].targets.get((row.rate, row.class_))
+        target = target_of(known[row.profile], row, inventory)
         figures = (row.ratio, row.raw_ratio, row.coverage, row.verdict, row.gap_cameras)
         assert figures == judged(sums, target, instant=row.instant), row

@@ -32,7 +32,7 @@ FLOORS = (
     "healthd.report_options",
     "healthd.buckets healthd.config healthd.exemptions healthd.gallery healthd.inventory",
     "healthd.config_levers healthd.pool",
-    "healthd.lever_effects",
+    "healthd.lever_effects healthd.methods",
     "healthd.cells healthd.levers healthd.rates healthd.setup healthd.sightings",
     "healthd.topology",
     "healthd.incidents healthd.windows",

@@ -317,6 +317,8 @@ def test_json_has_the_public_names_and_plain_numbers() -> None:
         "clipped": False,
         "profile": "default",
         "cameras": 1,
+        "method": "duration",
+        **dict.fromkeys(f"{kind}_count" for kind in ("assessed", *KINDS) if kind != "bad"),
         "good_seconds": seconds - 1.234,
         "assessed_seconds": seconds,
         "undiagnosed_seconds": 0,
