@@ -102,6 +102,7 @@ class _Reader(Rows):
         self.required(line, "region", region)
         self.look_up(line, "region", region, refer.regions)
         self.look_up(line, "maintainer", maintainer, refer.maintainers)
+        self.look_up(line, "unit", unit, refer.units)
         self.look_up(line, "upstream", upstream, self._devices)
         self.take(line, "class", class_, partial(one_of, words=CLASSES), "")
         stage = self.take(

@@ -46,6 +46,7 @@ class InventoryFiles(Section):
     devices: AbsolutePath
     cameras: AbsolutePath
     maintainers: AbsolutePath | None = None
+    departments: AbsolutePath | None = None
 
 
 class UplinkLimits(Section):
@@ -157,6 +158,7 @@ class _File(Section):
         AfterValidator(_unique),
     ] = ("default",)
     month_starts_on: Annotated[int, Field(ge=1, le=28)] = 1
+    small_region: Annotated[int, Field(ge=0, le=100_000)] = 20
     store: StoreOptions = Field(default_factory=dict, validate_default=True)  # its URL becomes absolute
     web: WebOptions = WebOptions()
     probe_networks: Annotated[tuple[Network, ...], Field(strict=False)] = ()
@@ -207,6 +209,7 @@ class Config:
     profiles: tuple[str, ...]
     definitions: Mapping[str, Profile]
     month_starts_on: int
+    small_region: int
     store: StoreOptions
     web: WebOptions
     probe_networks: tuple[IPv4Network | IPv6Network, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from healthd.fields import one_of, parse_address, parse_date, parse_hours, parse_id, parse_name
-from healthd.model import Device, Maintainer, Region
+from healthd.model import Department, Device, Maintainer, Region
 from healthd.problems import Problems
 from healthd.rows import Names, References, Rows, quoted
 from healthd.tables import Columns, Table
@@ -13,6 +13,7 @@ from healthd.tables import Columns, Table
 LEVELS = ("city", "county", "township")
 KINDS = ("switch", "nvr", "router", "encoder", "power")
 REGION_COLUMNS = Columns(("code", "name", "level", "parent"))
+DEPARTMENT_COLUMNS = Columns(("id", "name", "parent"))
 DEVICE_COLUMNS = Columns(
     ("id", "name", "kind", "region", "address", "credential", "upstream", "upstream_port"), ("unit", "maintainer")
 )
@@ -40,6 +41,25 @@ def read_regions(table: Table, problems: Problems) -> dict[str, Region]:
     return regions
 
 
+def read_departments(table: Table, problems: Problems) -> dict[str, Department]:
+    """Departments by id; valid only if no problem was added."""
+    rows = Rows(table.file, problems)
+    departments: dict[str, Department] = {}
+    lines: dict[str, int] = {}
+    for line, cells in table.rows(problems):
+        row = dict(zip(table.columns, cells, strict=True))
+        rows.take(line, "id", rows.required(line, "id", row["id"]), parse_name, "")
+        rows.take(line, "name", rows.required(line, "name", row["name"]), parse_name, "")
+        if rows.first_of(line, "id", row["id"], lines):
+            departments[row["id"]] = Department(row["id"], row["name"], row["parent"])
+    names = Names(table.file, None if table.torn else departments)
+    for department in departments.values():
+        rows.look_up(lines[department.id], "parent", department.parent, names)
+    above = {department.id: department.parent for department in departments.values()}
+    rows.no_circles("parent", above, lines, "a department at the top has no parent: leave the cell empty")
+    return departments
+
+
 def read_devices(references: References, table: Table, problems: Problems) -> dict[str, Device]:
     """Devices by id; valid only if no problem was added."""
     rows = Rows(table.file, problems)
@@ -53,6 +73,7 @@ def read_devices(references: References, table: Table, problems: Problems) -> di
         rows.look_up(line, "region", rows.required(line, "region", row["region"]), references.regions)
         rows.look_up(line, "credential", row["credential"], references.credentials)
         rows.look_up(line, "maintainer", row.get("maintainer", ""), references.maintainers)
+        rows.look_up(line, "unit", row.get("unit", ""), references.units)
         # A street cabinet's power feed has no address.
         address = rows.take(line, "address", row["address"], parse_address, "") if row["address"] else ""
         if rows.first_of(line, "id", row["id"], lines):

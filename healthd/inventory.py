@@ -13,14 +13,16 @@ from typing import Protocol, TypeVar
 
 from healthd.camera_rows import CAMERA_COLUMNS, read_cameras
 from healthd.fleet_rows import (
+    DEPARTMENT_COLUMNS,
     DEVICE_COLUMNS,
     MAINTAINER_COLUMNS,
     REGION_COLUMNS,
+    read_departments,
     read_devices,
     read_maintainers,
     read_regions,
 )
-from healthd.model import Camera, Device, Inventory, Maintainer, Placement, Region
+from healthd.model import Camera, Department, Device, Inventory, Maintainer, Placement, Region
 from healthd.problems import BadInput, Problem, Problems
 from healthd.rows import Names, References
 from healthd.tables import Columns, Table, read_table
@@ -30,7 +32,7 @@ _Value = TypeVar("_Value")
 
 
 class Files(Protocol):
-    """Paths; `maintainers` None where there is no such file."""
+    """Paths; `maintainers` and `departments` None where there is no such file."""
 
     @property
     def regions(self) -> Path: ...
@@ -40,6 +42,8 @@ class Files(Protocol):
     def cameras(self) -> Path: ...
     @property
     def maintainers(self) -> Path | None: ...
+    @property
+    def departments(self) -> Path | None: ...
 
 
 class Source(Protocol):
@@ -74,14 +78,20 @@ class _Reader:
         if files.maintainers is not None:
             maintainers, crews = self._part(files.maintainers, MAINTAINER_COLUMNS, read_maintainers)
         regions, places = self._part(files.regions, REGION_COLUMNS, read_regions)
+        departments: dict[str, Department] = {}
+        units = Names("", None)
+        if files.departments is not None:
+            departments, units = self._part(files.departments, DEPARTMENT_COLUMNS, read_departments)
         logins = Names("`credentials:` in the configuration", credentials)
-        references = References(places, crews, logins)
+        references = References(places, crews, logins, units)
         devices, hubs = self._part(files.devices, DEVICE_COLUMNS, partial(read_devices, references))
         cameras, _ = self._part(files.cameras, CAMERA_COLUMNS, partial(read_cameras, references, hubs))
         for path, found, row in ((files.regions, regions, "region"), (files.cameras, cameras, "camera")):
             if not found and not self.problems.has_errors(path.name):
                 self.problems.add(path.name, None, "", f"holds no {row}", "add at least one row")
-        return Inventory(regions, devices, cameras, maintainers, credentials, self._digest.hexdigest())
+        return Inventory(
+            regions, devices, cameras, maintainers, credentials, self._digest.hexdigest(), departments
+        )
 
     def _part(
         self, path: Path, columns: Columns, read: Callable[[Table, Problems], dict[str, _Value]]
@@ -96,21 +106,22 @@ class _Reader:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a new inventory would change: one region, device, camera or maintainer.
+    """What a new inventory would change: one region, department, device, camera or maintainer.
 
     `fields`: for a change, field -> (value before, value after); empty for what is added or removed."""
 
-    kind: str  # region | device | camera | maintainer
+    kind: str  # region | department | device | camera | maintainer
     id: str
     change: str  # added | removed | changed
     fields: Mapping[str, tuple[object, object]] = dataclasses.field(default_factory=dict)
 
 
 def diff(old: Inventory, new: Inventory) -> list[Difference]:
-    """Everything that differs: regions, devices, maintainers, cameras; each by id."""
+    """Everything that differs: regions, devices, departments, maintainers, cameras; each by id."""
     return [
         *_differences("region", old.regions, new.regions),
         *_differences("device", old.devices, new.devices),
+        *_differences("department", old.departments, new.departments),
         *_differences("maintainer", old.maintainers, new.maintainers),
         *_differences("camera", old.cameras, new.cameras),
     ]
@@ -122,7 +133,7 @@ def lost_share(old: Inventory, new: Inventory) -> Fraction:
     return Fraction(lost, len(old.cameras)) if old.cameras else Fraction(0)
 
 
-_Entry = TypeVar("_Entry", Region, Device, Maintainer, Camera)
+_Entry = TypeVar("_Entry", Region, Department, Device, Maintainer, Camera)
 
 
 def _differences(kind: str, old: Mapping[str, _Entry], new: Mapping[str, _Entry]) -> Iterator[Difference]:
@@ -137,7 +148,7 @@ def _differences(kind: str, old: Mapping[str, _Entry], new: Mapping[str, _Entry]
             yield Difference(kind, id_, "changed", {k: (was[k], is_[k]) for k in was if was[k] != is_[k]})
 
 
-def _flat(value: Region | Device | Maintainer | Camera | Placement) -> dict[str, object]:
+def _flat(value: Region | Department | Device | Maintainer | Camera | Placement) -> dict[str, object]:
     """Field -> value, those of a camera's placement among them."""
     flat: dict[str, object] = {}
     for name in (field.name for field in dataclasses.fields(value)):

@@ -63,6 +63,15 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
+class Department:
+    """A node of the second tree: who owns cameras; `parent` is empty at a root. A camera's `unit` names one."""
+
+    id: str
+    name: str
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """A switch, NVR, router, encoder or power feed that cameras hang on."""
 
@@ -156,6 +165,7 @@ class Inventory:
     maintainers: Mapping[str, Maintainer] = field(default_factory=dict)
     credentials: Mapping[str, Credential] = field(default_factory=dict)
     digest: str = ""  # of the files it was read from
+    departments: Mapping[str, Department] = field(default_factory=dict)  # empty: units are free text
 
     def line_of(self, region: str) -> Iterator[str]:
         """Codes from `region` up to its root."""
@@ -163,6 +173,12 @@ class Inventory:
         while code:
             yield code
             code = self.regions[code].parent
+
+    def departments_above(self, unit: str) -> Iterator[str]:
+        """Ids from a unit up to the root of its tree; a unit that is in none stands alone."""
+        yield unit
+        while unit in self.departments and (unit := self.departments[unit].parent):
+            yield unit
 
     @cached_property
     def paths(self) -> Mapping[str, str]:

@@ -61,11 +61,12 @@ class Tally:
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What rows are made for: the tree and its names, the profiles, and the rates that the checks allow (without
-    a frame check there is no intact rate)."""
+    a frame check there is no intact rate). A region with fewer cameras than `small_region` is small."""
 
     inventory: Inventory
     profiles: Sequence[Profile]
     rates: Sequence[str] = RATES
+    small_region: int = 20
 
 
 Vector: TypeAlias = list[int]
@@ -108,14 +109,21 @@ class Column:
 class Pool:
     """Pools tallies into the sums of rows, the same way for leaves, parents and totals.
 
-    `by`: region, unit, maintainer or camera. `region`: only what was booked in or below it; "" for all.
+    `by`: region, department, unit, maintainer, camera or tag:NAME. `region`: only what was booked in or below it;
+    "" for all. `columns`: what is judged; left out: the rates of the terms by each profile.
     """
 
-    def __init__(self, terms: Terms, by: str = "region", region: str = "") -> None:
+    def __init__(
+        self, terms: Terms, by: str = "region", region: str = "", columns: Sequence[Column] | None = None
+    ) -> None:
         self.terms = terms
         self.by = by
         self.region = region
-        self.columns = [Column(rate, profile) for profile in terms.profiles for rate in terms.rates]
+        if columns is None:
+            columns = [Column(rate, profile) for profile in terms.profiles for rate in terms.rates]
+        self.columns = columns
+        self._tag = by.removeprefix("tag:") if by.startswith("tag:") else ""
+        self._departments: dict[str, tuple[str, ...]] = {}
         self._lines: dict[str, tuple[str, ...]] = {}
 
     def group(self, camera: str, placement: Placement) -> Group | None:
@@ -125,12 +133,14 @@ class Pool:
         match self.by:
             case "region":
                 return placement.region, placement.class_
-            case "unit":
+            case "unit" | "department":
                 return placement.unit, placement.class_
             case "maintainer":
                 return placement.maintainer, placement.class_
-            case _:
+            case "camera":
                 return camera, placement.class_
+        known = self.terms.inventory.cameras.get(camera)
+        return (known.tags.get(self._tag, "") if known else ""), placement.class_
 
     def sums(self, amounts: Mapping[Group, Mapping[Any, int]], column: Column) -> dict[Group, Vector]:
         """One column's sums of every row: by region those of all regions, with what lies below them."""
@@ -157,10 +167,29 @@ class Pool:
     def covering(self, group: Group, profile: Profile) -> Iterator[Group]:
         """The rows that a group's moments are in."""
         key, class_ = group
-        for code in self.line(key) if self.by == "region" else (key,):
+        for code in self.upward(key):
             yield code, class_
             if class_ in profile.classes_of_all:
                 yield code, "all"
+
+    def upward(self, key: str) -> tuple[str, ...]:
+        """The keys of the rows that cover what is booked under a key, nearest first."""
+        if self.by == "region":
+            return self.line(key)
+        if self.by != "department":
+            return (key,)
+        known = self._departments.get(key)
+        if known is None:
+            known = self._departments[key] = tuple(self.terms.inventory.departments_above(key))
+        return known
+
+    def sizes(self, members: Mapping[frozenset[Group], int]) -> Counter[str]:
+        """How many cameras there are under each key, of all classes."""
+        sizes: Counter[str] = Counter()
+        for groups, number in members.items():
+            for code in {code for key, _ in groups for code in self.upward(key)}:
+                sizes[code] += number
+        return sizes
 
     def line(self, code: str) -> tuple[str, ...]:
         """A region and those above it, up to the one asked for; a region that is gone stands alone."""

@@ -6,7 +6,7 @@ alike. Sums are whole milliseconds and ratios exact fractions: nothing is rounde
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -20,6 +20,8 @@ from healthd.pool import ENOUGH, Group, Pool, Tally, Terms
 from healthd.profiles import Profile
 from healthd.timeline import Piece, Situation, Watch, pieces
 
+_TREES = ("region", "department")
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -31,9 +33,9 @@ class Row:
     `raw_good` and `raw_assessed` ignore exemptions.
     """
 
-    by: str  # region | unit | maintainer | camera
+    by: str  # region | department | unit | maintainer | camera | tag:NAME
     key: str
-    region: str  # by camera: where it was last; by unit, maintainer: the region asked for, "" for all
+    region: str  # by camera: where it was last; by unit, maintainer ...: the region asked for, "" for all
     name: str
     level: str  # of a region
     class_: str
@@ -53,6 +55,7 @@ class Row:
     raw_assessed: int
     target: Fraction | None
     method: str = "duration"  # | head_count | daily_pass
+    small: bool = False  # a region or department with few cameras: ranked apart
 
     @property
     def instant(self) -> bool:
@@ -78,6 +81,11 @@ class Row:
     @property
     def coverage(self) -> Fraction | None:
         return _ratio(self.assessed, self.assessed + self.unknown)
+
+    @property
+    def exempt_share(self) -> Fraction | None:
+        """How much of what was in service was filed away."""
+        return _ratio(self.exempt, self.assessed + self.undiagnosed + self.unknown + self.exempt)
 
     @property
     def verdict(self) -> str:
@@ -128,6 +136,8 @@ class Row:
             "method": "head_count" if self.instant else self.method,
             **{f"{kind}_seconds": amount / 1000 if self.timed else None for kind, amount in amounts.items()},
             **{f"{kind}_count": None if self.timed else amount for kind, amount in amounts.items()},
+            "exempt_share": _float(self.exempt_share),
+            "small": self.small,
             "ratio": _float(self.ratio),
             "raw_ratio": _float(self.raw_ratio),
             "coverage": _float(self.coverage),
@@ -159,6 +169,7 @@ def tabulate(
     """Rows of [start, end), by region from the root down, then class `all` first; none where nothing was booked.
     `region` is shown on rows that are not by region. A method that was not counted in `tally` has no rows."""
     table: list[Row] = []
+    sizes = pool.sizes(tally.members) if pool.by in _TREES else {}
     for column in pool.columns:
         amounts = tally.of(column.method, instant=start == end)
         if amounts is None:
@@ -191,11 +202,21 @@ def tabulate(
                     raw_assessed=raw_assessed,
                     target=column.profile.target(column.rate, class_, _line(pool, key, region)),
                     method=column.method.kind,
+                    small=pool.by in _TREES and sizes[key] < pool.terms.small_region,
                 )
             )
-    paths = pool.terms.inventory.paths if pool.by == "region" else {}
+    paths = _paths(pool, {row.key for row in table})
     table.sort(key=lambda row: (paths.get(row.key, row.key), "" if row.class_ == "all" else row.class_))
     return table
+
+
+def _paths(pool: Pool, keys: Iterable[str]) -> Mapping[str, str]:
+    """What rows are sorted by: a tree from its roots down."""
+    if pool.by == "region":
+        return pool.terms.inventory.paths
+    if pool.by != "department":
+        return {}
+    return {key: "/" + "/".join(reversed([*pool.terms.inventory.departments_above(key)])) + "/" for key in keys}
 
 
 def _line(pool: Pool, key: str, region: str) -> Iterable[str]:
@@ -211,6 +232,8 @@ def _named(pool: Pool, key: str) -> tuple[str, str]:
         return region.name, region.level
     if pool.by == "camera" and (camera := inventory.cameras.get(key)):
         return camera.name, ""
+    if pool.by in ("department", "unit") and (department := inventory.departments.get(key)):
+        return department.name, ""
     if pool.by == "maintainer" and (maintainer := inventory.maintainers.get(key)):
         return maintainer.name, ""
     return key, ""

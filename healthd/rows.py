@@ -33,6 +33,7 @@ class References:
     regions: Names
     maintainers: Names
     credentials: Names
+    units: Names = Names("", None)
 
 
 class Rows:

@@ -79,4 +79,4 @@ def rate_terms(setup: Setup, known: Mapping[str, Region]) -> Terms:
     """What rates are made for. `known`: every region ever seen, for cameras that have left theirs."""
     inventory = dataclasses.replace(setup.inventory, regions={**known, **setup.inventory.regions})
     rates = RATES if "frame" in setup.config.checks else ("online",)
-    return Terms(inventory, setup.config.chosen_profiles, rates)
+    return Terms(inventory, setup.config.chosen_profiles, rates, setup.config.small_region)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from healthd.model import CameraHistory, Inventory, Lifecycle, Moment, Placement, Region, State
+from healthd.model import Camera, CameraHistory, Department, Inventory, Lifecycle, Moment, Placement, Region, State
 from healthd.periods import parse_moment
 from healthd.profiles import BUILT_IN, Profile
 
@@ -23,7 +23,15 @@ REGIONS = [
     Region("320101", "甲一街道", "township", "3201"),
     Region("320102", "甲二街道", "township", "3201"),
 ]
-INVENTORY = Inventory({region.code: region for region in REGIONS}, {}, {})
+DEPARTMENTS = [Department("city", "市局"), Department("police", "派出所", "city")]
+# Of the cameras of a fleet only one is in the present inventory, with a tag.
+TAGGED = Camera("camera-1", "门", "10.0.0.1", Placement("320101", "1"), tags={"pole": "P-1"})
+INVENTORY = Inventory(
+    {region.code: region for region in REGIONS},
+    {},
+    {TAGGED.id: TAGGED},
+    departments={department.id: department for department in DEPARTMENTS},
+)
 STRICT = Profile(
     "strict",
     {("intact", "all"): Fraction(1, 2)},

@@ -154,6 +154,11 @@ def keys_of(history: CameraHistory, placement: Placement, asked: Question) -> li
         return []
     if asked.by == "region":
         return line[: line.index(asked.region) + 1] if asked.region else line
+    if asked.by == "department":
+        return [*asked.inventory.departments_above(placement.unit)]
+    if asked.by == "tag:pole":
+        known = asked.inventory.cameras.get(history.camera)
+        return [known.tags["pole"] if known else ""]
     return [{"unit": placement.unit, "maintainer": placement.maintainer, "camera": history.camera}[asked.by]]
 
 

@@ -201,7 +201,7 @@ def test_totals_are_the_sums_of_their_rows(town: Daemon) -> None:
     span = ("--from", day, "--to", until, "--rate", "online", "--profile", "default")
     sums = set()
     with standing_still(town):
-        for by in ("region", "unit", "maintainer", "camera"):
+        for by in ("region", "unit", "maintainer", "camera", "tag:power"):
             rows = [row for row in rates(town.config, *span, "--by", by) if row["class"] == "all"]
             top = [row for row in rows if row["level"] == "city"] if by == "region" else rows
             sums.add(tuple(round(sum(row[f"{name}_seconds"] for row in top), 3) for name in ("good", "assessed")))

@@ -42,6 +42,7 @@ class Paths:
     devices: Path
     cameras: Path
     maintainers: Path | None
+    departments: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -310,6 +311,26 @@ def test_statistical_codes(fleet: Fleet) -> None:
     regions = REGIONS + "320602001,学田街道,township,320602\n"
     rows = "id,name,region,class,address\n32060203001320000001,a,320602001,1,10.0.0.1\n"
     assert fleet.load(regions=regions, cameras=rows)
+
+
+def test_departments_are_a_second_tree(fleet: Fleet, tmp_path: Path) -> None:
+    """With departments.csv units must be in it; its circles and strange parents are told like those of regions."""
+    second = replace(fleet, inventory=replace(fleet.inventory, departments=tmp_path / "departments.csv"))
+    tree = "id,name,parent\n市局,市公安局,\n学田所,学田派出所,市局\n"
+    inventory = second.load(cameras=camera_row(unit="学田所"), departments=tree)
+    assert [*inventory.departments_above("学田所")] == ["学田所", "市局"]
+    assert [*inventory.departments_above("别处")] == ["别处"]
+    told = second.errors(
+        cameras=camera_row(unit="学田"), departments=tree + "甲,甲,乙\n乙,乙,甲\n丙,丙,市局局\n市局,,\n"
+    )
+    assert told == [
+        'departments.csv:4: parent "乙": is a circle: 甲 → 乙 → 甲 '
+        "(a department at the top has no parent: leave the cell empty)",
+        'departments.csv:6: parent "市局局": unknown (did you mean "市局"?)',
+        "departments.csv:7: name: is empty (fill it in)",
+        'departments.csv:7: id "市局": doubled (first on line 2) (each needs its own)',
+        'cameras.csv:2: unit "学田": unknown (did you mean "学田所"?)',
+    ]
 
 
 def test_without_maintainers(fleet: Fleet, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ DEFAULT, NINGXIA = BUILT_IN["default"], BUILT_IN["ningxia-2014"]
 SETTINGS = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
+BY = ("region", "unit", "maintainer", "camera", "department")
 KINDS = ("good", "bad", "undiagnosed", "unknown", "exempt", "out_of_service")
 SUMMED = (*KINDS, "raw_good", "raw_assessed")
 
@@ -94,7 +95,11 @@ def test_faults_that_a_profile_does_not_count_leave_the_picture_good() -> None:
     assert judge(faulty._replace(faults=("blur",)), "intact", lenient)[0] is Bucket.GOOD
 
 
-@given(fleet=fleets(), by=st.sampled_from(["region", "unit", "maintainer", "camera"]), days=st.data())
+@given(
+    fleet=fleets(),
+    by=st.sampled_from(["region", "unit", "maintainer", "camera", "department", "tag:pole"]),
+    days=st.data(),
+)
 @SETTINGS
 def test_rows_equal_the_slow_obvious_ones(fleet: PlacedFleet, by: str, days: st.DataObject) -> None:
     """For any fleet, grouping, subtree and period, every figure is that of the obvious computation."""
@@ -238,6 +243,37 @@ def test_before_the_first_heartbeat_is_out_of_service_and_after_the_last_is_noth
     assert not [*rows([steady("a", 0)], Watch(beats, ZONE, MONTH.end, MONTH.end + DAY), TERMS)]
 
 
+def test_departments_cover_what_is_below_them_and_come_root_first() -> None:
+    """A department's row is its own cameras and those of all below it; names are those of the tree."""
+    school = replace(steady("a", 0), placements=((0, Placement("320101", "1", "police")),))
+    other = replace(steady("b", 0), placements=((0, Placement("320101", "1", "city")),))
+    alone = replace(steady("c", 0), placements=((0, Placement("320101", "1", "school")),))
+    found = [r for r in table([school, other, alone], by="department") if (r.rate, r.class_) == ("online", "1")]
+    default = [r for r in found if r.profile == "default"]
+    assert [(r.key, r.name, r.cameras) for r in default] == [
+        ("city", "市局", 2),
+        ("police", "派出所", 1),
+        ("school", "school", 1),
+    ]
+
+
+def test_small_regions_are_marked_by_all_their_cameras() -> None:
+    """Below the limit a region is small in each of its rows, whatever the class; other rows never are."""
+    fleet = [steady(f"c{n}", 0, "320101", CLASSES[n % 2]) for n in range(19)] + [steady("d", 0, "320102", "3")]
+    small = {(row.key, row.small) for row in table(fleet)}
+    assert small == {("32", False), ("3201", False), ("320101", True), ("320102", True)}
+    assert {row.small for row in table(fleet, by="unit")} == {False}
+    watch = Watch([(MONTH.start, MONTH.end)], ZONE, MONTH.start, MONTH.end)
+    assert not any(row.small for row in rows(fleet, watch, Terms(INVENTORY, PROFILES, small_region=1)))
+
+
+def test_the_exempt_share_is_of_the_time_in_service() -> None:
+    """Three exempt days of thirty in service are a tenth, whatever the others count as."""
+    filed = replace(steady("a", MONTH.start), exempt=((MONTH.start, MONTH.start + 3 * DAY),))
+    row = row_of(table([filed]), "32")
+    assert (row.exempt_share, row.as_json(ZONE)["exempt_share"]) == (Fraction(1, 10), 0.1)
+
+
 def test_without_a_frame_check_there_is_no_intact_rate() -> None:
     """Rates that no check feeds are absent, not zero."""
     watch = Watch([(MONTH.start, MONTH.end)], ZONE, MONTH.start, MONTH.end)
@@ -325,6 +361,8 @@ def test_json_has_the_public_names_and_plain_numbers() -> None:
         "unknown_seconds": 0,
         "exempt_seconds": 0,
         "out_of_service_seconds": 0,
+        "exempt_share": 0,
+        "small": True,
         "ratio": pytest.approx(1 - 1.234 / seconds, abs=1e-15),
         "raw_ratio": pytest.approx(1 - 1.234 / seconds, abs=1e-15),
         "coverage": 1,

@@ -12,6 +12,8 @@ from healthd.periods import Span, parse_moment, parse_month
 from healthd.problems import Wrong, did_you_mean
 from healthd.setup import Setup
 
+BY = ("region", "department", "unit", "maintainer", "camera")
+
 
 def add_period(parser: argparse.ArgumentParser) -> None:
     """`--month`, or `--from` and `--to`."""
@@ -49,6 +51,34 @@ def with_profile(setup: Setup, name: str | None) -> Setup:
         remedy = did_you_mean(name, list(known), f"there are {', '.join(known)}")
         raise Wrong(f'--profile "{name}": there is no such profile', remedy)
     return dataclasses.replace(setup, config=dataclasses.replace(setup.config, profiles=(name,)))
+
+
+def add_by(parser: argparse.ArgumentParser) -> None:
+    """`--by`: what rows are made for."""
+    parser.add_argument(
+        "--by", type=_by, default="region", metavar="WHAT", help=f"{', '.join(BY)} or tag:NAME; default: region"
+    )
+
+
+def _by(text: str) -> str:
+    if text not in BY and not text.startswith("tag:"):
+        raise argparse.ArgumentTypeError(f'"{text}" is none of {", ".join(BY)} and tag:NAME')
+    return text
+
+
+def known_by(by: str, inventory: Inventory) -> None:
+    """Raise Wrong where this inventory has no such grouping."""
+    if by.startswith("tag:"):
+        tags = {tag for camera in inventory.cameras.values() for tag in camera.tags}
+        if by.removeprefix("tag:") not in tags:
+            known = (
+                f"tags are {', '.join(sorted(tags))}" if tags else "a tag is a further column of the cameras' file"
+            )
+            raise Wrong(f'--by "{by}": no camera has this tag', did_you_mean(by.removeprefix("tag:"), tags, known))
+    elif by == "department" and not inventory.departments:
+        raise Wrong(
+            "--by department: there are no departments", "add inventory.departments, a file id,name,parent"
+        )
 
 
 def known_region(code: str | None, inventory: Inventory) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from healthd.commands.choices import add_period, chosen_period, known_region, with_profile
+from healthd.commands.choices import add_by, add_period, chosen_period, known_by, known_region, with_profile
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.commands.rate_definitions import print_definitions
 from healthd.config import Config
@@ -35,7 +35,7 @@ def add_to(commands: Commands) -> None:
     )
     add_config(parser)
     add_period(parser)
-    parser.add_argument("--by", choices=["region", "unit", "maintainer", "camera"], default="region")
+    add_by(parser)
     parser.add_argument("--region", metavar="CODE", help="only cameras in or below this region")
     parser.add_argument("--camera", metavar="ID", help="only this camera")
     parser.add_argument("--class", dest="class_", choices=["all", *CLASSES], help="only rows of this class")
@@ -54,6 +54,7 @@ def add_to(commands: Commands) -> None:
 
 def _rates(arguments: argparse.Namespace) -> int:
     setup = with_profile(read_setup(arguments.config), arguments.profile)
+    known_by(arguments.by, setup.inventory)
     if arguments.definitions:
         return print_definitions(setup, arguments.lang, as_json=arguments.json)
     span = chosen_period(arguments, setup.config)
