@@ -5,7 +5,7 @@ Names and labels are a contract with dashboards and alert rules: docs/metrics.md
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -15,13 +15,13 @@ from prometheus_client.exposition import generate_latest as generate_text
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
-from healthd.exposition import Format, encode, escape
+from healthd.exposition import Format, encode
 from healthd.live import CameraView, Page
-from healthd.metrics.cameras import camera_blocks
+from healthd.metrics.cameras import CameraSeries
 from healthd.metrics.incidents import INCIDENTS_SHOWN, incident_blocks
 from healthd.metrics.plans import plan_blocks
 from healthd.metrics.regions import region_blocks
-from healthd.model import Camera, State
+from healthd.model import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class PerCamera:
 
 
 class MetricsPage:
-    """Renders pages. For one thread at a time: it keeps the label text of cameras from page to page.
+    """Renders pages. For one thread at a time: it keeps the text of cameras from page to page.
 
     `shown`: how many open incidents, the largest, have series of their own; the rest is only counted.
     """
@@ -56,7 +56,7 @@ class MetricsPage:
         self._shown = shown
         self._own = _WithoutCreated(registry)
         self._per_camera = per_camera
-        self._labels: dict[str, tuple[Camera, str]] = {}
+        self._cameras = CameraSeries()
 
     def render(self, page: Page, form: Format) -> bytes:
         """The whole of /metrics."""
@@ -68,7 +68,7 @@ class MetricsPage:
         blocks = chain(
             region_blocks(page, form), incident_blocks(page, form, shown), plan_blocks(page, form, shown)
         )
-        return b"".join(chain(encode(blocks), self._camera_blocks(cameras, form), own))
+        return b"".join(chain(encode(blocks), self._cameras.blocks(cameras, form), own))
 
     def cameras(self, page: Page, form: Format, region: str) -> bytes:
         """/metrics/cameras: every camera of one region and below it, whatever `PerCamera` says."""
@@ -76,28 +76,8 @@ class MetricsPage:
         inside = {code for code, path in page.inventory.paths.items() if path.startswith(top)}
         views = [view for view in page.cameras if view.camera.placement.region in inside]
         return b"".join(
-            chain(self._camera_blocks(views, form), [b"# EOF\n"] if form is Format.OPENMETRICS else [])
+            chain(CameraSeries().blocks(views, form), [b"# EOF\n"] if form is Format.OPENMETRICS else [])
         )
-
-    def _camera_blocks(self, views: Sequence[CameraView], form: Format) -> Iterator[bytes]:
-        self._forget_cameras(views)
-        return encode(camera_blocks([(view, self._labels_of(view.camera)) for view in views], form))
-
-    def _labels_of(self, camera: Camera) -> str:
-        known = self._labels.get(camera.id)
-        if known is not None and known[0] is camera:
-            return known[1]
-        text = (
-            f'camera="{escape(camera.id)}",region="{escape(camera.placement.region)}",'
-            f'class="{escape(camera.placement.class_)}"'
-        )
-        self._labels[camera.id] = (camera, text)
-        return text
-
-    def _forget_cameras(self, views: Collection[CameraView]) -> None:
-        # Cameras that left the inventory: a rare and small waste, so it may double before it is swept.
-        if len(self._labels) > 2 * len(views) + 1000:
-            self._labels.clear()
 
 
 class _WithoutCreated(Collector):
