@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from healthd.model import Ending, Exemption, Moment
+from healthd.store import courses
 from healthd.store.connect import reading_engine, writing_engine
 from healthd.store.copies import Manifest, backup, restore
 from healthd.store.errors import StoreError, explained
@@ -34,6 +35,7 @@ __all__ = [
     "restore",
 ]
 
+_PACKED_AT_ONCE = 2000  # flips a transaction
 _PRUNED_AT_ONCE = 1000  # cameras (or rows) a transaction: a flip never waits long behind the clean-up
 
 
@@ -102,24 +104,55 @@ class Store(Reader):
             write_records(connection, [record])
             connection.commit()
 
-    def prune(self, before: Moment) -> int:
-        """Forget flips, runs, closed incidents and happenings from before `before`; returns how many flips went.
+    def roll_over(self, settled: Moment = 0) -> int:
+        """Pack what flips were written since the last roll-over into courses; returns how many.
 
-        It goes by pieces, between which others write. Each camera and axis keeps its last flip before the cutoff,
-        so nothing after it changes. Open incidents stay, as do placements, regions and cameras. The file does not
-        shrink: the room is used again.
+        It goes by pieces, between which others write; repeating it, or being killed in it, harms nothing.
+        `settled`: no flip will be dated before this moment any more.
         """
+        packed = 0
+        while count := self._packed_once():
+            packed += count
         with self._writing() as connection:
-            prune_heartbeats(connection, before)
+            if settled > courses.mark(connection, courses.SETTLED):
+                courses.set_mark(connection, courses.SETTLED, settled)
+                connection.commit()
+        return packed
+
+    def _packed_once(self) -> int:
+        with self._writing() as connection:
+            count = courses.pack(connection, _PACKED_AT_ONCE)
+            connection.commit()
+        return count
+
+    def prune(self, before: Moment, courses_before: Moment = 0) -> int:
+        """Forget flips, closed incidents and happenings from before `before`; returns how many flips went.
+
+        Flips are packed into courses first, so no figure changes. Courses, and the runs that rates need with
+        them, go when their month ended before `courses_before`. It goes by pieces, between which others write.
+        Each camera and axis keeps its last flip before the cutoff, so that a restart finds how it stood. Open
+        incidents stay, as do placements, regions and cameras. The file does not shrink: the room is used again.
+        """
+        self.roll_over()
+        with self._writing() as connection:
+            prune_heartbeats(connection, courses_before)
             last = max(known_keys(connection).values(), default=0)
+            packed = courses.mark(connection, courses.PACKED)
+            courses.set_mark(
+                connection, courses.FORGOTTEN, max(before, courses.mark(connection, courses.FORGOTTEN))
+            )
             connection.commit()
         gone = 0
         for first in range(1, last + 1, _PRUNED_AT_ONCE):
             with self._writing() as connection:
-                gone += prune_flips(connection, before, first, first + _PRUNED_AT_ONCE - 1)
+                gone += prune_flips(connection, before, packed, (first, first + _PRUNED_AT_ONCE - 1))
                 connection.commit()
-        for forget in (prune_incidents, prune_happenings):
-            while self._pruned_once(forget, before):
+        for forget, moment in (
+            (prune_incidents, before),
+            (prune_happenings, before),
+            (courses.forget, courses_before),
+        ):
+            while self._pruned_once(forget, moment):
                 pass
         return gone
 

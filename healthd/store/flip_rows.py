@@ -16,18 +16,23 @@ def judged(flips: FromClause) -> ColumnElement[bool]:
     return and_(flips.c.state.in_(_JUDGED), ~_superseded(flips))
 
 
-def prune_flips(connection: Connection, before: Moment, first: int, last: int) -> int:
-    """Delete flips before `before` of cameras with keys first..last, but for the last one of each camera and axis:
-    it says how the camera stood when what is kept begins. Where pictures were missing then, the first of them
-    stays too: their grace counts from it. Returns how many went."""
+def prune_flips(connection: Connection, before: Moment, packed: int, keys: tuple[int, int]) -> int:
+    """Delete flips before `before`, numbered below `packed`, of cameras with keys from..to, but for the last one
+    of each camera and axis: it says how the camera stood when what is kept begins. Where pictures were missing
+    then, the first of them stays too: their grace counts from it. Returns how many went.
+
+    The flip numbered `packed` stays: SQLite gives the highest number that is there plus one, and a number given
+    twice would never be packed.
+    """
     other, seen = _FLIPS.alias(), _FLIPS.alias()
     follows = exists().where(*_after(_FLIPS, other), other.c.at < before)
     seen_since = exists().where(*_after(_FLIPS, seen), seen.c.at < before, judged(seen))
     seen_between = exists().where(*_after(other, seen), *_after(seen, _FLIPS), judged(seen))
     preceded = exists().where(*_after(other, _FLIPS), _missing(other), ~seen_between)
     statement = delete(_FLIPS).where(
-        _FLIPS.c.camera.between(first, last),
+        _FLIPS.c.camera.between(*keys),
         _FLIPS.c.at < before,
+        _FLIPS.c.id < packed,
         follows,
         ~and_(_missing(_FLIPS), ~seen_since, ~preceded),
     )

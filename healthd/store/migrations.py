@@ -66,10 +66,23 @@ def _add_exemptions(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _add_courses(connection: Connection) -> None:
+    for statement in (
+        "CREATE TABLE courses (camera INTEGER NOT NULL, month INTEGER NOT NULL, before BLOB NOT NULL,"
+        " changes BLOB NOT NULL, PRIMARY KEY (camera, month),"
+        " FOREIGN KEY(camera) REFERENCES cameras (key)) WITHOUT ROWID",
+        "CREATE TABLE meanings (code INTEGER NOT NULL, axis SMALLINT NOT NULL, state SMALLINT NOT NULL,"
+        " faults TEXT NOT NULL, PRIMARY KEY (code))",
+        "CREATE TABLE marks (name VARCHAR(64) NOT NULL, value BIGINT NOT NULL, PRIMARY KEY (name)) WITHOUT ROWID",
+    ):
+        connection.exec_driver_sql(statement)
+
+
 STEPS: Steps = (
     Step("incidents and what happened to them", _add_incidents),
     Step("what each camera usually sees", _add_picture_references),
     Step("exemptions, where devices hang, and changes of levers", _add_exemptions),
+    Step("courses: days without evidence", _add_courses),
 )
 """Step n (from 0) leads from version n + 1 to n + 2. Only ever append."""
 

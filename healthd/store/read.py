@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -10,7 +11,9 @@ from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, se
 from healthd.exemptions import Cover
 from healthd.incidents.incident import Happening, Incident
 from healthd.model import Axis, CameraHistory, Flip, Moment, PictureReference, Placement, Region, State
+from healthd.periods import Span
 from healthd.store import incident_rows, picture_rows, schema
+from healthd.store.courses import SETTLED, Courses, Timeline, mark
 from healthd.store.errors import damaged
 from healthd.store.flip_rows import judged
 from healthd.store.lever_reader import UNDECODABLE, LeverReader
@@ -20,8 +23,6 @@ from probes.base import Memory
 
 Standing: TypeAlias = tuple[State, Moment, tuple[str, ...], str]
 """Where an axis stands: state, since, faults, reason."""
-
-Timeline: TypeAlias = list[tuple[Moment, State, tuple[str, ...]]]
 
 _PART = 500  # cameras a query: bounds memory and the number of SQL parameters
 
@@ -47,11 +48,12 @@ class Reader(LeverReader):
         with self._reading() as connection:
             keys = _chosen(connection, cameras, regions)
             cover = self._cover(connection)
+            courses = Courses(connection) if Courses.worth_it(connection) else None
             for first in range(0, len(keys), _PART):
                 part = keys[first : first + _PART]
                 try:
-                    yield from _histories(connection, cover, part, start, end)
-                except UNDECODABLE as error:
+                    yield from _histories(connection, cover, part, Span(start, end), courses)
+                except (*UNDECODABLE, struct.error) as error:
                     raise damaged(self.path, f"history of {part[0][0]} to {part[-1][0]}: {error!r}") from error
 
     def heartbeats(self, start: Moment, end: Moment) -> list[tuple[Moment, Moment]]:
@@ -79,6 +81,12 @@ class Reader(LeverReader):
         """Up to when healthd is known to have seen; None before it ever did."""
         with self._reading() as connection:
             return connection.execute(select(func.max(_beats.end))).scalar()
+
+    def settled(self) -> Moment:
+        """Up to when everything is decided and packed: no flip will be dated before it; 0 before the first
+        roll-over."""
+        with self._reading() as connection:
+            return mark(connection, SETTLED)
 
     def states(self) -> dict[tuple[str, Axis], Standing]:
         """The last flip's outcome for every camera and axis that ever had one."""
@@ -307,21 +315,35 @@ def _chosen(
 
 
 def _histories(
-    connection: Connection, cover: Cover, part: Sequence[tuple[str, int]], start: Moment, end: Moment
+    connection: Connection,
+    cover: Cover,
+    part: Sequence[tuple[str, int]],
+    span: Span,
+    courses: Courses | None,
 ) -> Iterator[CameraHistory]:
     numbers = [key for _, key in part]
-    parameters = {"keys": numbers, "start": start, "end": end}
-    online, picture = (_timelines(connection, axis, parameters) for axis in schema.AXES)
-    placed = _placed(connection, {"keys": numbers, "end": end}, start)
+    if courses is None:
+        states = _all_timelines(connection, numbers, span.start, span.end)
+    else:
+        states = courses.timelines(numbers, span.start, span.end)
+    placed = _placed(connection, {"keys": numbers, "end": span.end}, span.start)
     for camera, key in part:
         placements = tuple(placed.get(key, ()))
-        yield CameraHistory(
-            camera,
-            placements,
-            tuple(online.get(key, ())),
-            entries_since(picture.get(key, ()), start - 1),
-            cover.spans(camera, placements) if cover else (),
-        )
+        online, picture = states.get(key, _NOTHING)
+        exempt = cover.spans(camera, placements) if cover else ()
+        yield CameraHistory(camera, placements, tuple(online), entries_since(picture, span.start - 1), exempt)
+
+
+_NOTHING: tuple[Timeline, Timeline] = ([], [])
+
+
+def _all_timelines(
+    connection: Connection, keys: Sequence[int], start: Moment, end: Moment
+) -> dict[int, list[Timeline]]:
+    """The same from the flips alone: for a store that was not rolled over yet."""
+    parameters = {"keys": keys, "start": start, "end": end}
+    online, picture = (_timelines(connection, axis, parameters) for axis in schema.AXES)
+    return {key: [online.get(key, []), picture.get(key, [])] for key in online.keys() | picture.keys()}
 
 
 def _timelines(connection: Connection, axis: Axis, parameters: Mapping[str, Any]) -> dict[int, Timeline]:

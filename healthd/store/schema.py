@@ -73,6 +73,36 @@ flips = Table(
     Index("flips_of_camera", "camera", "axis", "at", "state", "was", "faults", unique=True),
 )
 
+courses = Table(
+    # A camera's changes of state over one calendar month (UTC), without evidence: see `courses`.
+    "courses",
+    metadata,
+    Column("camera", Integer, ForeignKey("cameras.key"), primary_key=True),
+    Column("month", Integer, primary_key=True),  # months since year 0
+    Column("before", LargeBinary, nullable=False),
+    Column("changes", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+meanings = Table(
+    # What the codes in courses stand for.
+    "meanings",
+    metadata,
+    Column("code", Integer, primary_key=True, autoincrement=False),
+    Column("axis", SmallInteger, nullable=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("faults", Text, nullable=False),
+)
+
+marks = Table(
+    # Numbers that work goes on from.
+    "marks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 heartbeats = Table(
     # healthd ran and saw from start to end. One row a run; its end moves.
     "heartbeats",
