@@ -18,6 +18,7 @@ from healthd import __version__
 from healthd.clock import Clock
 from healthd.config import Config
 from healthd.core import Core, Outbox, Past, Steering, placement_changes
+from healthd.figures import live_windows
 from healthd.front import Front
 from healthd.gallery import Gallery
 from healthd.incidents.board import Board
@@ -27,15 +28,14 @@ from healthd.incidents.statistics import REPEAT
 from healthd.jobs import Jobs
 from healthd.live import Live
 from healthd.model import Asked, Camera, Moment
-from healthd.periods import windows_at
 from healthd.prober import PING, Prober, Targets
 from healthd.problems import BadInput, Problem
 from healthd.schedule import Observers
 from healthd.selfmetrics import SelfMetrics
 from healthd.settings import core_rules, gated_checks, incident_policy, judgement, naming, references
-from healthd.setup import Setup, guard, rate_terms, read_setup
+from healthd.setup import Setup, guard, read_setup
 from healthd.store import Batch, Store, Writer
-from healthd.windows import Booked, Windows
+from healthd.upkeep import Upkeep
 from probes.base import Memory, Probe, Resources
 
 if TYPE_CHECKING:  # loaded with the frame check only
@@ -179,17 +179,18 @@ class Daemon:
         self.core.restore(inventory, past, now)
 
     def _start_jobs(self, config: Config) -> None:
-        self.jobs.daily("roll-over", "00:00:05", self._roll_over)
-        self.jobs.daily("clean-up", "03:30:00", self._clean_up)
+        upkeep = Upkeep(self.store, lambda: self.setup.config, self.clock.now, self._settled, self._flushed)
+        self.jobs.daily("midnight", "00:00:05", self._midnight)
+        self.jobs.hourly("roll-over", "00:10", upkeep.roll_over)
+        self.jobs.daily("clean-up", "03:30:00", upkeep.clean_up)
         self.jobs.start()
 
-    async def _roll_over(self) -> None:
+    async def _midnight(self) -> None:
         self.live.advance()
 
-    def _clean_up(self) -> None:
-        keep = round(1000 * self.setup.config.store.retention.flips)
-        gone = self.store.prune(self.clock.now() - keep)
-        log.info("clean-up flips=%d", gone)
+    def _settled(self) -> Moment:
+        seen = self.live.seen_until or self.store.last_heartbeat() or 0  # what an earlier run saw is decided
+        return min(self.front.decided_until(), seen)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
@@ -301,7 +302,7 @@ class Daemon:
             await self._flushed()
             booked = self.live.begin_rebuild()
             until = max(self.live.seen_until, self._placed_at + 1)
-            windows = await asyncio.to_thread(_build_windows, self.setup, self.store, until, booked)
+            windows = await asyncio.to_thread(live_windows, self.setup, self.store, until, booked)
             if not self._rebuild.is_set():
                 self.live.finish_rebuild(windows)
 
@@ -370,23 +371,6 @@ class Daemon:
                 "no reference_targets: if all cameras fail at once, healthd cannot tell a dead city from its own "
                 "outage and calls everybody unknown remedy=name one or two addresses that are always up"
             )
-
-
-def _build_windows(setup: Setup, store: Store, now: Moment, booked: Booked | None) -> Windows:
-    """The live windows out of the store; takes seconds for a large fleet, so it runs in a thread."""
-    config = setup.config
-    first = min(span.start for span in windows_at(now, config.timezone, config.month_starts_on).values())
-    begun = store.first_heartbeat() or now
-    heartbeats = store.heartbeats(begun, now + 1)
-    return Windows.build(
-        store.histories(first, now + 1),
-        heartbeats,
-        rate_terms(setup, store.regions()),
-        config.timezone,
-        now,
-        month_starts_on=config.month_starts_on,
-        booked=booked,
-    )
 
 
 _NEEDS_RESTART = ("timezone", "store", "web")

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 
 from healthd import __version__
 from healthd.model import CameraHistory, Moment
-from healthd.periods import Span
+from healthd.periods import Span, windows_at
 from healthd.rates import Row, rows
 from healthd.setup import Setup, rate_terms
 from healthd.store import Store
 from healthd.timeline import Watch
+from healthd.windows import Booked, Windows
 
 PROVISIONAL = "provisional"
 
@@ -85,3 +86,20 @@ def _counted(histories: Iterable[CameraHistory], each: Callable[[int], None]) ->
     for count, history in enumerate(histories):
         each(count)
         yield history
+
+
+def live_windows(setup: Setup, store: Store, now: Moment, booked: Booked | None) -> Windows:
+    """The live windows out of the store; takes seconds for a large fleet, so it runs in a thread."""
+    config = setup.config
+    first = min(span.start for span in windows_at(now, config.timezone, config.month_starts_on).values())
+    begun = store.first_heartbeat() or now
+    heartbeats = store.heartbeats(begun, now + 1)
+    return Windows.build(
+        store.histories(first, now + 1),
+        heartbeats,
+        rate_terms(setup, store.regions()),
+        config.timezone,
+        now,
+        month_starts_on=config.month_starts_on,
+        booked=booked,
+    )

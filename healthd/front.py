@@ -119,9 +119,12 @@ class Front:
 
     def page(self) -> Page:
         """The fleet now, as pages show it."""
-        now = self.now()
+        return self.live.page(self.now(), self.decided_until())
+
+    def decided_until(self) -> Moment:
+        """What was before this moment can no longer change: no streak is open there, nothing is on its way."""
         in_flight: Moment = round(1000 * self.prober.longest_timeout)
-        return self.live.page(now, self.core.undecided_since(now) - in_flight)
+        return self.core.undecided_since(self.now()) - in_flight
 
     async def _ask(self, subject: Subject, check: str) -> Result:
         targets = self.prober.targets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
@@ -32,6 +33,12 @@ class Jobs:
         hour, minute, second = at.split(":")
         trigger = CronTrigger(hour=hour, minute=minute, second=second, timezone=self._zone)
         self._scheduler.add_job(work, trigger, id=name, name=name)
+
+    def hourly(self, name: str, at: str, work: Callable[[], object]) -> None:
+        """The same every hour at `MM:SS`, and once as soon as the jobs are started."""
+        minute, second = at.split(":")
+        trigger = CronTrigger(minute=minute, second=second, timezone=self._zone)
+        self._scheduler.add_job(work, trigger, id=name, name=name, next_run_time=datetime.now(self._zone))
 
     def start(self) -> None:
         self._scheduler.start()

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from healthd.model import Axis, Flip, State
+from healthd.store import Batch, Store
 from tests.running import city, daemon, edit_config, healthd, rates, wait_until
 
 CHECKS = {
@@ -211,6 +213,27 @@ def count_flips(config: Path) -> int:
     finally:
         store.close()
     return int(count)
+
+
+def test_days_are_rolled_over_from_the_start(config: Path) -> None:
+    """Soon after its start the daemon has packed what earlier runs left, and says up to when all is decided."""
+    url = yaml.safe_load(config.read_text("utf-8"))["store"]["url"].replace("///", f"///{config.parent}/")
+    store = Store.open(url, writer=True)
+    at = round(1000 * time.time()) - 3_600_000
+    store.write(
+        Batch(flips=[Flip("gone", Axis.ONLINE, at, State.ONLINE, State.UNKNOWN)], heartbeat=(at, at + 600_000))
+    )
+    store.close()
+    with daemon(config) as running:
+        running.ready()
+        reader = Store.open(url, writer=False)
+        wait_until(reader.settled, 20)
+        assert at < reader.settled() < 1000 * time.time()
+        with reader._reading() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM courses").scalar()
+        reader.close()
+        assert running.program.stop() == 0
+        assert "job failed" not in running.program.text
 
 
 def test_outage_is_found_and_ended(config: Path, town: Path) -> None:

@@ -39,7 +39,7 @@ FLOORS = (
     "healthd.live",
     "healthd.city healthd.clock healthd.core healthd.metrics healthd.schedule healthd.selfmetrics healthd.store"
     " healthd.web",
-    "healthd.figures healthd.prober healthd.repairs",
+    "healthd.figures healthd.prober healthd.repairs healthd.upkeep",
     "healthd.change_list healthd.settings",
     "healthd.report",
     "healthd.front",
