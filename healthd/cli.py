@@ -12,7 +12,19 @@ from pathlib import Path
 from typing import ClassVar
 
 from healthd import __version__
-from healthd.commands import demo, incidents, inventory, picture, probe, rates, report, run, store, token
+from healthd.commands import (
+    dashboards,
+    demo,
+    incidents,
+    inventory,
+    picture,
+    probe,
+    rates,
+    report,
+    run,
+    store,
+    token,
+)
 from healthd.problems import BadInput, Wrong
 from healthd.store import StoreError
 
@@ -47,7 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--log-level", default="info", choices=["debug", "info", "warning", "error"], help="default: info"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (demo, run, probe, picture, rates, report, incidents, inventory, store, token):
+    for module in (demo, run, probe, picture, rates, report, incidents, inventory, store, token, dashboards):
         module.add_to(commands)
     return parser
 

@@ -64,6 +64,7 @@ def _info_line(incident: Incident, page: Page) -> str:
         "kind": str(incident.kind),
         "cause": str(incident.cause),
         "subject": incident.subject,
+        "unit": incident.unit,
         "counts_for": str(incident.counts_for),
         "overdue": _truth(incident.overdue(page.at)),
         "acknowledged": _truth(incident.acknowledged is not None),
