@@ -140,7 +140,6 @@ def asked(
     *,
     multi: bool = False,
     everything: str | None = None,
-    hidden: bool = False,
 ) -> dict[str, Any]:
     """A variable whose values Prometheus knows. `everything`: what "all" stands for; None: there is no "all"; "":
     each of the values."""
@@ -156,9 +155,9 @@ def asked(
         "sort": 1,
         "multi": multi,
         "includeAll": everything is not None,
-        "hide": 2 if hidden else 0,
+        "hide": 0,
         "options": [],
-        "skipUrlSync": hidden,
+        "skipUrlSync": False,
         "current": {},
     }
     if everything is not None:
@@ -197,45 +196,44 @@ def _regions(matchers: str) -> str:
     return f"query_result(max by (name, region) (healthd:region_info{{{matchers}}}))"
 
 
+_IN_CITY, _IN_COUNTY, _IN_TOWNSHIP = (f'path=~".*/${name}/.*"' for name in ("city", "county", "township"))
+
+
 def chain(say: Say) -> list[dict[str, Any]]:
-    """City, county, township, each within what is chosen of the one before; `scope`: the outermost chosen."""
-    names = level_names(say)
-    in_city, in_county = 'path=~".*/$city/.*"', 'path=~".*/$county/.*"'
+    """City, county, township, each within what is chosen of the one before, and any region within all three;
+    `scope`: the outermost of what is chosen, for figures that pool it."""
+    scope = asked("scope", "scope", f"query_result({SCOPE})", r'/region="([^"]*)"/', multi=True, everything="")
     return [
-        asked("city", names["city"], _regions('level="city"'), _NAMED, multi=True, everything=".*"),
-        asked(
-            "county", names["county"], _regions(f'level="county",{in_city}'), _NAMED, multi=True, everything=".*"
-        ),
-        asked(
-            "township",
-            names["township"],
-            _regions(f'level="township",{in_city},{in_county}'),
-            _NAMED,
-            multi=True,
-            everything=".*",
-        ),
-        asked(
-            "scope",
-            "scope",
-            f"query_result({SCOPE})",
-            r'/region="([^"]*)"/',
-            multi=True,
-            everything="",
-            hidden=True,
-        ),
+        *_levels(say, multi=True),
+        _township(say),
+        asked("region", say("区域", "Region"), _listed(_IN_TOWNSHIP), _CODED, multi=True, everything=".*"),
+        scope | {"hide": 2, "skipUrlSync": True},
     ]
 
 
 def one_region(say: Say) -> list[dict[str, Any]]:
     """City and county to narrow the list, and one region of any level out of it; the outermost comes first."""
-    names = level_names(say)
-    in_city, in_county = 'path=~".*/$city/.*"', 'path=~".*/$county/.*"'
-    listed = f'label_join(healthd:region_info{{{in_city},{in_county}}}, "text", " ", "region", "name")'
+    return [*_levels(say, multi=False), asked("region", say("区域", "Region"), _listed(), _CODED)]
+
+
+def _levels(say: Say, *, multi: bool) -> list[dict[str, Any]]:
+    names, in_city = level_names(say), f'level="county",{_IN_CITY}'
     return [
-        asked("city", names["city"], _regions('level="city"'), _NAMED, everything=".*"),
-        asked("county", names["county"], _regions(f'level="county",{in_city}'), _NAMED, everything=".*"),
-        asked("region", say("区域", "Region"), f"query_result(max by (region, text) ({listed}))", _CODED),
+        asked("city", names["city"], _regions('level="city"'), _NAMED, multi=multi, everything=".*"),
+        asked("county", names["county"], _regions(in_city), _NAMED, multi=multi, everything=".*"),
     ]
+
+
+def _township(say: Say) -> dict[str, Any]:
+    below = f'level="township",{_IN_CITY},{_IN_COUNTY}'
+    return asked("township", level_names(say)["township"], _regions(below), _NAMED, multi=True, everything=".*")
+
+
+def _listed(*more: str) -> str:
+    """Code and name together, so that people find both, and a region stands before those below it."""
+    chosen = ",".join((_IN_CITY, _IN_COUNTY, *more))
+    named = f'label_join(healthd:region_info{{{chosen}}}, "text", " ", "region", "name")'
+    return f"query_result(max by (region, text) ({named}))"
 
 
 def class_(say: Say) -> dict[str, Any]:

@@ -126,7 +126,8 @@ def _about(site: Site) -> Panel:
     )
     page = link(say("healthd 摄像机页", "healthd's page"), "${healthd}/cameras/${__data.fields.camera}")
     above = link(
-        say("打开区域页", "Open the region"), parts.other_board(site, "region", region="${__data.fields.region}")
+        say("打开区域页", "Open the region"),
+        parts.other_board(site, "region", terms=False, region="${__data.fields.region}"),
     )
     return table(
         say("摄像机", "The camera"),

@@ -35,10 +35,11 @@ from healthd.dashboards.wording import Say, class_names, rate_name
 POINTS = {"unit": "percentunit", "decimals": 2}
 
 
-def other_board(site: Site, name: str, **variables: str) -> str:
-    """The address of another board; keeps data source, class, profile and time."""
+def other_board(site: Site, name: str, *, terms: bool = True, **variables: str) -> str:
+    """The address of another board; keeps data source and time, and with `terms` class and profile, which this
+    board must have."""
     kept = "${datasource:queryparam}&${__url_time_range}"
-    if name in ("overview", "region", "targets"):
+    if terms and name in ("overview", "region", "targets"):
         kept += "&${class:queryparam}&${profile:queryparam}"
     chosen = "".join(f"&var-{variable}={value}" for variable, value in variables.items())
     return f"/d/{uid(name, site.language)}?{kept}{chosen}"

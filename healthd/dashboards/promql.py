@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 # Codes are fenced by slashes in a path, so one never matches within another; all of a level is `.*`.
-CHOSEN = 'path=~".*/$city/.*",path=~".*/$county/.*",path=~".*/$township/.*"'
-"""Matchers of the regions in and below what the three variables choose."""
+CHOSEN = ",".join(f'path=~".*/${name}/.*"' for name in ("city", "county", "township", "region"))
+"""Matchers of the regions in and below what the variables choose, all four at once."""
 
 _INFO = f"healthd:region_info{{{CHOSEN}}}"
 SCOPE = f'max by (region) ({_INFO} unless on (parent) label_replace({_INFO}, "parent", "$1", "region", "(.+)"))'
