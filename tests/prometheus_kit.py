@@ -118,8 +118,8 @@ def prometheus(
 
 
 def backfill(directory: Path, samples: Iterable[str]) -> None:
-    """Puts samples (OpenMetrics lines with times in seconds, grouped by name) into the data of a server that is not
-    running."""
+    """Puts samples (OpenMetrics lines with times in seconds, grouped by name) into the data of a server that does
+    not run."""
     directory.mkdir(parents=True, exist_ok=True)
     text = directory / "history.txt"
     with text.open("w", encoding="utf-8") as file:
