@@ -17,6 +17,7 @@ from healthd.city.ground import CityError
 from healthd.city.history import simulate_history
 from healthd.city.options import CityOptions
 from healthd.city.plan import Plan
+from healthd.city.repairs import simulate_repairs
 from healthd.city.serve import serving
 from healthd.commands.common import Commands
 from healthd.problems import BadInput, Wrong
@@ -188,5 +189,9 @@ def _write_past(options: CityOptions, plan: Plan, days: int) -> None:
             store.write(Batch(flips=flips[first : first + _AT_ONCE]))
         for span in spans:
             store.write(Batch(heartbeat=span))
+        store.write(Batch(reached=dict.fromkeys(plan.cameras, spans[0][0])))
+        happenings = simulate_repairs(plan, flips, options.seed)
+        for first in range(0, len(happenings), _AT_ONCE):
+            store.write(Batch(happenings=happenings[first : first + _AT_ONCE]))
     finally:
         store.close()
