@@ -13,7 +13,7 @@ from healthd.credentials import PlainSecret, SecretEnvironment, SecretFile
 from healthd.problems import Wrong, did_you_mean
 from healthd.section import AbsolutePath, Section
 
-FORMATS = ("html", "csv", "json")
+FORMATS = ("xlsx", "docx", "pdf", "html", "csv", "json")
 KINDS = ("monthly", "weekly", "daily", "worklist")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 

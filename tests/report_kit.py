@@ -13,6 +13,7 @@ import pytest
 from healthd.city.files import new_login, write_city
 from healthd.city.history import simulate_history
 from healthd.city.options import CityOptions
+from healthd.city.repairs import simulate_repairs
 from healthd.cli import main
 from healthd.report.material import ReportKind
 from healthd.report.spans import last_period
@@ -43,7 +44,8 @@ def city_with_past(directory: Path, cameras: int = 120, days: int = 70, now: int
     store = Store.open(setup.config.store.url, writer=True)
     names = {camera.id: camera.name for camera in plan.cameras.values()}
     store.write(Batch(changes=changes, names=names, regions=[*plan.regions.values()], recorded=now))
-    store.write(Batch(flips=flips))
+    store.write(Batch(flips=flips, happenings=simulate_repairs(plan, flips, 1)))
+    store.write(Batch(reached=dict.fromkeys(plan.cameras, spans[0][0])))
     for span in spans:
         store.write(Batch(heartbeat=span))
     store.close()

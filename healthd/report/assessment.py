@@ -50,7 +50,7 @@ def _ranking(context: Context, profile: Profile, name: tuple[str, str], rows: Se
         (rate, class_) for rate in context.rates for class_ in _RANKED_CLASSES if _occurs(context, rate, class_)
     ]
     columns = [
-        scribe.column("rank", Kind.COUNT, 4),
+        scribe.column("rank", Kind.COUNT, 5),
         scribe.column("region", weight=12),
         scribe.column("region_code", weight=8),
         scribe.column("cameras", Kind.COUNT, 6),
@@ -124,7 +124,7 @@ def _class_table(context: Context, profile: Profile) -> Table:
     for rate in context.rates:
         columns += [
             Column(rate, scribe(rate), Kind.RATIO, 7),
-            Column(f"{rate}_verdict", scribe("one_verdict"), weight=7),
+            Column(f"{rate}_verdict", scribe("one_verdict"), weight=7, centred=True),
             Column(f"{rate}_gap", scribe("gap"), Kind.COUNT, 5),
             Column(f"{rate}_coverage", scribe("coverage"), Kind.RATIO, 7),
             Column(f"raw_{rate}", scribe(f"raw_{rate}"), Kind.RATIO, 8),

@@ -164,10 +164,11 @@ def _work(context: Context) -> Iterator[str]:
         name: sum(getattr(row, name) for row in rows)
         for name in ("opened", "closed", "due", "timely", "open", "overdue")
     }
+    counts = {name: f"{count:,}" for name, count in total.items()}
     if not any(total.values()):
         yield scribe("say_no_repairs")
     elif total["due"]:
-        yield scribe("say_repairs", ratio=percent(Fraction(total["timely"], total["due"])), **total)
+        yield scribe("say_repairs", ratio=percent(Fraction(total["timely"], total["due"])), **counts)
     else:
-        yield scribe("say_repairs_none_due", **total)
+        yield scribe("say_repairs_none_due", **counts)
     yield scribe("say_outages", **{f"n{hours}": longer(material.outages, hours) for hours in (24, 48, 72)})

@@ -20,7 +20,9 @@ class Kind(enum.StrEnum):
     COUNT = "count"  # int
     RATIO = "ratio"  # Fraction, 1 = 100 %
     POINTS = "points"  # Fraction: a difference of ratios, 1 = 100 percentage points
-    SECONDS = "seconds"  # Fraction
+    SECONDS = "seconds"  # Fraction: exact seconds
+    DURATION = "duration"  # Fraction: seconds, told in words
+    HOURS = "hours"  # Fraction: seconds, a sum told in hours
     TIME = "time"  # str: ISO 8601 with the zone's offset
 
 
@@ -50,17 +52,24 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`key`: its name in CSV and JSON. `weight`: the share of the page's width that it would like."""
+    """`key`: its name in CSV and JSON. `weight`: the share of the page's width that it would like. `centred`: for
+    short words and ranks; else numbers are set flush right, all others flush left."""
 
     key: str
     title: str
     kind: Kind = Kind.TEXT
     weight: int = 6
+    centred: bool = False
 
     @property
     def numeric(self) -> bool:
         """Whether it is set flush right."""
-        return self.kind in (Kind.COUNT, Kind.RATIO, Kind.POINTS, Kind.SECONDS)
+        return self.kind not in (Kind.TEXT, Kind.TIME)
+
+    @property
+    def align(self) -> str:
+        """left | center | right."""
+        return "center" if self.centred else "right" if self.numeric else "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +177,7 @@ class Words:
 
     tag: str  # BCP 47
     table: str  # "Table {n}"
-    page: str  # "Page {n} of {total}", split by renderers at the braces
+    page: str  # "Page {n} of {total}"
     contents: str
     summary: str
-    bad: str
+    chart_data: str

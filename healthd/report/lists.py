@@ -33,12 +33,12 @@ def outages(context: Context) -> list[Block]:
         scribe("outages_table"),
         [
             scribe.column("camera", weight=18),
-            scribe.column("camera_id", weight=15),
+            scribe.column("camera_id", weight=16),
             scribe.column("place", weight=9),
             scribe.column("class", weight=5),
             scribe.column("since", Kind.TIME, 10),
             scribe.column("back", Kind.TIME, 10),
-            scribe.column("counted", Kind.SECONDS, 10),
+            scribe.column("counted", Kind.DURATION, 10),
             scribe.column("unit", weight=10),
             scribe.column("maintainer", weight=11),
         ],
@@ -76,11 +76,11 @@ def moves(context: Context) -> list[Block]:
         "moves",
         scribe("moves_table"),
         [
-            scribe.column("at", Kind.TIME, 10),
+            scribe.column("at", Kind.TIME, 11),
             scribe.column("camera", weight=18),
-            scribe.column("camera_id", weight=15),
+            scribe.column("camera_id", weight=16),
             scribe.column("place", weight=10),
-            scribe.column("what", weight=26),
+            scribe.column("what", weight=30),
         ],
         [
             [

@@ -28,11 +28,11 @@ def _units(context: Context, profile: str) -> Table:
         f"units-{profile}",
         scribe("under_profile", title=scribe("units_table"), profile=profile),
         [
-            scribe.column("rank", Kind.COUNT, 4),
+            scribe.column("rank", Kind.COUNT, 5),
             scribe.column("unit", weight=24),
             scribe.column("cameras", Kind.COUNT, 8),
             *(scribe.column(rate, Kind.RATIO, 9) for rate in context.rates),
-            scribe.column("bad_hours", Kind.SECONDS, 10),
+            scribe.column("bad_hours", Kind.HOURS, 10),
             scribe.column("verdict", weight=8),
         ],
         [
@@ -97,7 +97,7 @@ def _maintainers(context: Context) -> Table:
             scribe.column("timely", Kind.COUNT, 6),
             scribe.column("timely_ratio", Kind.RATIO, 8),
             scribe.column("overdue_open", Kind.COUNT, 6),
-            scribe.column("mean_repair", Kind.SECONDS, 10),
+            scribe.column("mean_repair", Kind.DURATION, 10),
             scribe.column("repeats", Kind.COUNT, 6),
         ],
         [line(key) for key in keys],

@@ -42,8 +42,8 @@ def _statistics(context: Context, by: str) -> Table:
             scribe.column("timely_ratio", Kind.RATIO, 8),
             scribe.column("open", Kind.COUNT, 7),
             scribe.column("overdue_open", Kind.COUNT, 7),
-            scribe.column("mean_repair", Kind.SECONDS, 11),
-            scribe.column("median_repair", Kind.SECONDS, 11),
+            scribe.column("mean_repair", Kind.DURATION, 11),
+            scribe.column("median_repair", Kind.DURATION, 11),
             scribe.column("repeats", Kind.COUNT, 7),
         ],
         [
@@ -79,7 +79,7 @@ def overdue(context: Context) -> list[Block]:
         scribe.column("cameras_down", Kind.COUNT, 5),
         scribe.column("since", Kind.TIME, 10),
         scribe.column("due", Kind.TIME, 10),
-        scribe.column("late", Kind.SECONDS, 9),
+        scribe.column("late", Kind.DURATION, 9),
         scribe.column("unit", weight=10),
         scribe.column("maintainer", weight=11),
         scribe.column("answerable", weight=8),
@@ -146,6 +146,7 @@ def repeats(context: Context) -> list[Block]:
             [line(ones) for ones in often],
             scribe("repeat_empty", n=REPEATS),
             note=scribe("repeat_note", n=REPEATS),
+            shown=30,
         )
     ]
 
@@ -167,7 +168,7 @@ def _plan(context: Context, made: PlanOf) -> Iterator[Block]:
         "target": target(plan.target) if plan.target is not None else "",
         "n": len(plan.steps),
     }
-    said = f"{made.profile}{scribe('colon')}" + scribe(f"plan_{plan.outcome}", **words)
+    said = scribe("plan_by", profile=made.profile) + scribe(f"plan_{plan.outcome}", **words)
     if plan.unexplained and plan.outcome is not Outcome.REACHED:
         said += ("" if scribe.lang == "zh" else " ") + scribe("plan_unexplained", n=plan.unexplained)
     yield Paragraph(said)
@@ -177,7 +178,7 @@ def _plan(context: Context, made: PlanOf) -> Iterator[Block]:
         f"plan-{made.profile}-{made.rate}",
         scribe("plan_table", profile=made.profile, rate=rate),
         [
-            scribe.column("step", Kind.COUNT, 4),
+            scribe.column("step", Kind.COUNT, 5),
             scribe.column("subject", weight=16),
             scribe.column("place", weight=10),
             scribe.column("cause", weight=12),

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from healthd.model import Inventory, Moment
 from healthd.periods import iso, local
 from healthd.report.document import Cell, Column, Kind, Tone, Words
-from healthd.report.numbers import percent, points
+from healthd.report.numbers import cut_points, percent, points
 from healthd.report.texts_en import EN
 from healthd.report.texts_zh import ZH
 from healthd.web.texts import TEXTS as PAGES
@@ -19,6 +19,7 @@ from healthd.web.texts import TEXTS as PAGES
 LANGUAGES = ("zh", "en")
 _TEXTS: Mapping[str, Mapping[str, str]] = {"zh": {**PAGES["zh"], **ZH}, "en": {**PAGES["en"], **EN}}
 _LEVELS = ("city", "county", "township")
+_CENTRED = frozenset({"rank", "step", "class", "verdict", "state", "times"})
 _TONES = {"pass": Tone.GOOD, "fail": Tone.BAD, "insufficient": Tone.WARN, "none": Tone.QUIET}
 # What no format may carry: control characters, half surrogate pairs, and what reverses the reading direction.
 _UNSPEAKABLE = re.compile(
@@ -48,12 +49,14 @@ class Scribe:
 
     @property
     def words(self) -> Words:
-        return Words(self("tag"), self("table"), self("page"), self("contents"), self("summary"), self("none"))
+        return Words(
+            self("tag"), self("table"), self("page"), self("contents"), self("summary"), self("chart_data")
+        )
 
     # --- cells ---------------------------------------------------------------------------------------------
 
     def column(self, key: str, kind: Kind = Kind.TEXT, weight: int = 6, title: str = "") -> Column:
-        return Column(key, title or self(key), kind, weight)
+        return Column(key, title or self(key), kind, weight, key in _CENTRED)
 
     def text(self, text: str, tone: Tone = Tone.PLAIN) -> Cell:
         said = clean(text)
@@ -70,13 +73,15 @@ class Scribe:
     def points(self, difference: Fraction | None) -> Cell:
         if difference is None:
             return Cell(Kind.POINTS, None, self("none"), Tone.QUIET)
-        return Cell(Kind.POINTS, difference, points(difference), Tone.BAD if difference < 0 else Tone.PLAIN)
+        return Cell(
+            Kind.POINTS, difference, points(difference), Tone.BAD if cut_points(difference) < 0 else Tone.PLAIN
+        )
 
     def lasted(self, milliseconds: Fraction | int | None, tone: Tone = Tone.PLAIN) -> Cell:
         """A duration in words, its value in seconds."""
         if milliseconds is None:
-            return Cell(Kind.SECONDS, None, self("none"), Tone.QUIET)
-        return Cell(Kind.SECONDS, Fraction(milliseconds) / 1000, self.span(int(milliseconds)), tone)
+            return Cell(Kind.DURATION, None, self("none"), Tone.QUIET)
+        return Cell(Kind.DURATION, Fraction(milliseconds) / 1000, self.span(int(milliseconds)), tone)
 
     def seconds(self, milliseconds: int) -> Cell:
         """A duration as a number of seconds, exact to the millisecond."""
@@ -87,7 +92,7 @@ class Scribe:
     def hours(self, milliseconds: int) -> Cell:
         """A sum of camera time in hours with two decimals, cut off; its value in seconds."""
         hundredths = milliseconds // 36_000
-        return Cell(Kind.SECONDS, Fraction(milliseconds, 1000), f"{hundredths // 100:,}.{hundredths % 100:02d}")
+        return Cell(Kind.HOURS, Fraction(milliseconds, 1000), f"{hundredths // 100:,}.{hundredths % 100:02d}")
 
     def time(self, moment: Moment | None) -> Cell:
         if not moment:

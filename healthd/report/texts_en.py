@@ -7,6 +7,7 @@ EN = {
     "page": "Page {n} of {total}",
     "contents": "Contents",
     "summary": "Summary",
+    "chart_data": "Chart data",
     "section_number": "{n}. ",
     "none": "–",
     "colon": ": ",
@@ -189,6 +190,7 @@ EN = {
     "plan_table": "What to repair first ({profile}, {rate})",
     "plan_note": "The most gain first. The last column is the {rate} of {place} once everything down to that "
     "line is repaired, as things stood on {at}.",
+    "plan_by": "Profile “{profile}”. ",
     "plan_reached": "On {at} the {rate} of {place} was {ratio}: the target of {target} is reached, and no "
     "repair is needed for it.",
     "plan_reachable": "On {at} the {rate} of {place} was {ratio}, below the target of {target}. The {n} "

@@ -7,6 +7,7 @@ ZH = {
     "page": "第 {n} 页，共 {total} 页",
     "contents": "目录",
     "summary": "综述",
+    "chart_data": "图表数据",
     "section_number": "{n}、",
     "none": "—",
     "colon": "：",
@@ -180,6 +181,7 @@ ZH = {
     "plan_table": "修复建议（{profile}，{rate}）",
     "plan_note": "按提升幅度由大到小排列；修复到此为止所列各项后，{place}实时{rate}可达到所示数值。以 {at} 的"
     "状态计算。",
+    "plan_by": "按“{profile}”口径，",
     "plan_reached": "以 {at} 的状态计算，{place}实时{rate}为 {ratio}，已达到目标 {target}，无需为达标安排专项"
     "修复。",
     "plan_reachable": "以 {at} 的状态计算，{place}实时{rate}为 {ratio}，低于目标 {target}；优先修复下列 {n} "

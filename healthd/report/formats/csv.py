@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from healthd.report.document import Cell, Kind, Report, Table
 from healthd.report.formats import Options
-from healthd.report.numbers import cut_points
+from healthd.report.numbers import cut_points, percent
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -30,20 +30,28 @@ def _table(table: Table) -> bytes:
     return text.getvalue().encode("utf-8-sig")
 
 
-def _value(cell: Cell) -> str | int | None:
-    """Numbers as a spreadsheet takes them: percentages as printed, points and durations as decimals."""
+def _value(cell: Cell) -> str:
+    """Numbers as a spreadsheet takes them: percentages as printed, points, seconds and hours as decimals."""
     value = cell.value
-    match cell.kind:
-        case Kind.TEXT:
-            return inert(cell.text)
-        case Kind.COUNT:
-            return None if value is None else str(value)
-        case Kind.RATIO | Kind.TIME:
-            return None if value is None else cell.text
-        case Kind.POINTS:
-            return None if not isinstance(value, Fraction) else f"{cut_points(value) / 100:.2f}"
-        case Kind.SECONDS:
-            return None if not isinstance(value, Fraction) else f"{int(value * 1000) / 1000:.3f}"
+    if cell.kind is Kind.TEXT:
+        return inert(cell.text)
+    if not isinstance(value, Fraction):
+        return "" if value is None else cell.text.replace(",", "")
+    return _FRACTIONS[cell.kind](value)
+
+
+_FRACTIONS: Mapping[Kind, Callable[[Fraction], str]] = {
+    Kind.RATIO: percent,
+    Kind.POINTS: lambda value: f"{cut_points(value) / 100:.2f}",
+    Kind.SECONDS: lambda value: f"{int(value * 1000) / 1000:.3f}",
+    Kind.HOURS: lambda value: f"{int(value / 36) / 100:.2f}",
+    Kind.DURATION: lambda value: clock(int(value)),
+}
+
+
+def clock(seconds: int) -> str:
+    """`76:12:05`, which spreadsheets take for a duration."""
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 def inert(text: str) -> str:

@@ -1,0 +1,98 @@
+"""A report as PDF, typeset by typst. Everything foreign goes in as data, never as markup."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any
+
+import typst
+
+from healthd.report.chart import svg
+from healthd.report.document import Block, Chart, Paragraph, Report, Section, Table
+from healthd.report.fonts import chosen, installed
+from healthd.report.formats import FormatError, Options
+
+
+def render(report: Report, name: str, _: Options) -> Mapping[str, bytes]:
+    """`name.pdf`. Raises FormatError where no installed font can show the text."""
+    return {f"{name}.pdf": typeset(report, installed())}
+
+
+def typeset(report: Report, families: frozenset[str]) -> bytes:
+    """The PDF, set in what is fit of these font families."""
+    body, heads = chosen(json.dumps(_document(report, ""), ensure_ascii=False), families)
+    document = {**_document(report, ", ".join(f"'{font}'" for font in heads)), "fonts": body, "heads": heads}
+    source = resources.files("healthd.report").joinpath("templates", "report.typ").read_bytes()
+    try:
+        return typst.compile(source, format="pdf", sys_inputs={"report": json.dumps(document, ensure_ascii=False)})
+    except typst.TypstError as error:
+        raise FormatError(f"typesetting failed: {error.message}") from error
+
+
+def _document(report: Report, fonts: str) -> dict[str, Any]:
+    before, _, rest = report.words.page.partition("{n}")
+    between, _, after = rest.partition("{total}")
+    numbers = iter(range(1, 1000))
+    return {
+        "lang": report.lang,
+        "title": report.title,
+        "subtitle": report.subtitle,
+        "banner": report.banner,
+        "footer": report.footer,
+        "page": [before, between, after],
+        "summary": report.words.summary,
+        "contents": report.words.contents,
+        "facts": report.facts,
+        "narrative": report.narrative,
+        "parts": [
+            {"wide": wide, "sections": [_section(report, section, numbers, fonts) for section in sections]}
+            for wide, sections in parts(report)
+        ],
+    }
+
+
+def parts(report: Report) -> Iterator[tuple[bool, list[Section]]]:
+    """Sections that follow each other on pages that stand, or that lie on their side."""
+    group: list[Section] = []
+    lying = False
+    for section in report.sections:
+        if not section.paper:
+            continue
+        wide = any(isinstance(block, Table) and block.wide and block.rows for block in section.blocks)
+        if group and wide is not lying:
+            yield lying, group
+            group = []
+        lying = wide
+        group.append(section)
+    if group:
+        yield lying, group
+
+
+def _section(report: Report, section: Section, numbers: Iterator[int], fonts: str) -> dict[str, Any]:
+    blocks = [_block(report, block, numbers, fonts) for block in section.blocks]
+    return {"title": section.number + section.title, "blocks": [block for block in blocks if block]}
+
+
+def _block(report: Report, block: Block, numbers: Iterator[int], fonts: str) -> dict[str, Any] | None:
+    match block:
+        case Paragraph():
+            return {"is": "paragraph", "text": block.text}
+        case Chart():
+            return {"is": "chart", "svg": svg(block, fonts), "title": block.title}
+        case Table() if block.paper:
+            gap = "　" if report.lang == "zh" else ". "
+            return {
+                "is": "table",
+                "title": report.words.table.format(n=next(numbers)) + gap + block.title,
+                "columns": [
+                    {"title": column.title, "weight": column.weight, "align": column.align}
+                    for column in block.columns
+                ],
+                "rows": [[[cell.text, cell.tone] for cell in row] for row in block.printed],
+                "empty": block.empty,
+                "notes": [note for note in (block.more, block.note) if note],
+            }
+        case _:
+            return None

@@ -1,0 +1,258 @@
+"""One month of a simulated city: the same figures wherever they are read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import docx
+import openpyxl
+import pypdf
+import pytest
+from lxml import html as lxml_html
+
+from healthd.rates import percent
+from tests.report_kit import PastCity, city_with_past, document, healthd_says
+from tests.running import daemon, edit_config, free_port, wait_until
+
+Says = pytest.CaptureFixture[str]
+Key = tuple[str, str, str, str]  # profile, region's code, class, rate
+Figures = Mapping[Key, str]
+CLASSES = {"全部": "all", "一类": "1", "二类": "2", "三类": "3", "其他类": "9"}
+LABELS = ("profile", "region", "class", "rate")
+RATES = {"在线率": "online", "完好率": "intact"}
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> PastCity:
+    return city_with_past(tmp_path_factory.mktemp("city"), cameras=90)
+
+
+@pytest.fixture(scope="module")
+def folder(city: PastCity, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from healthd.cli import main
+
+    made = tmp_path_factory.mktemp("report")
+    assert main(["report", "-c", str(city.config), "--month", city.month, "-o", str(made)]) == 0
+    return made
+
+
+@pytest.fixture
+def rows(city: PastCity, capsys: Says) -> list[dict[str, Any]]:
+    """What the command line says of the month."""
+    code, out, _ = healthd_says(capsys, "rates", "-c", city.config, "--month", city.month, "--json")
+    assert code == 0
+    found: list[dict[str, Any]] = json.loads(out)
+    return found
+
+
+@pytest.fixture
+def printed(rows: list[dict[str, Any]]) -> Figures:
+    """Each rate as it is to be printed: cut off from the exact fraction of its seconds."""
+    return {key(row): cut(row) for row in rows}
+
+
+def key(row: Mapping[str, Any]) -> Key:
+    return row["profile"], row["key"], row["class"], row["rate"]
+
+
+def cut(row: Mapping[str, Any]) -> str:
+    good, assessed = (round(Decimal(str(row[name])) * 1000) for name in ("good_seconds", "assessed_seconds"))
+    return percent(good, assessed).replace(" ", "") if assessed else "—"
+
+
+def class_tables(tables: Iterator[tuple[str, list[list[str]]]]) -> Figures:
+    """The rates in the tables by class; each table is named by its profile."""
+    found: dict[Key, str] = {}
+    for profile, (head, *lines) in tables:
+        columns = {name: head.index(title) for title, name in RATES.items()}
+        for line in lines:
+            for rate, column in columns.items():
+                found[profile, line[1], CLASSES[line[2]], rate] = line[column]
+    return found
+
+
+def titled(texts: Iterator[str]) -> Iterator[str]:
+    """The profiles of the tables by class, in their order."""
+    for text in texts:
+        match = re.search(r"各区域分类别指标（口径：(.+)）", text)
+        if match:
+            yield match[1]
+
+
+def test_json_has_the_rows_themselves(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """JSON carries every row of the command line, whole."""
+    found = [row for row in document(folder)["rows"] if row["by"] == "region"]
+    assert found == rows
+    assert {row["class"] for row in rows} >= {"all", "1", "2", "3"}
+
+
+def test_csv(folder: Path, printed: Figures) -> None:
+    """The CSV tables by class have the same rates, with a byte order mark for spreadsheets."""
+
+    def tables() -> Iterator[tuple[str, list[list[str]]]]:
+        for path in sorted(folder.glob("*-csv/*-classes-*.csv")):
+            assert path.read_bytes().startswith(b"\xef\xbb\xbf")
+            yield path.stem.partition("-classes-")[2], [*csv.reader(io.StringIO(path.read_text("utf-8-sig")))]
+
+    assert {name: value or "—" for name, value in class_tables(tables()).items()} == printed
+
+
+def test_html(folder: Path, printed: Figures) -> None:
+    """The page's tables by class have the same rates."""
+    [path] = folder.glob("*.html")
+    page = lxml_html.document_fromstring(path.read_bytes())
+
+    def tables() -> Iterator[tuple[str, list[list[str]]]]:
+        for table in page.iter("table"):
+            name = str(table.get("id"))
+            if name.startswith("classes-"):
+                lines = [["".join(map(str, cell.itertext())) for cell in row] for row in table.iter("tr")]
+                yield name.removeprefix("classes-"), lines
+
+    assert class_tables(tables()) == printed
+
+
+def test_docx(folder: Path, printed: Figures) -> None:
+    """The text document's tables by class have the same rates."""
+    [path] = folder.glob("*.docx")
+    document = docx.Document(str(path))
+    names = titled(line.text for line in document.paragraphs)
+
+    def tables() -> Iterator[tuple[str, list[list[str]]]]:
+        for table in document.tables:
+            lines = [
+                ["".join(t.text or "" for t in cell.iter("{*}t")) for cell in row.tc_lst]
+                for row in table._tbl.tr_lst
+            ]
+            if "原始在线率" in lines[0]:
+                yield next(names), lines
+
+    assert class_tables(tables()) == printed
+
+
+def test_pdf(folder: Path, printed: Figures, rows: list[dict[str, Any]]) -> None:
+    """The PDF's text has, in the tables by class, the same rates in the same order."""
+    [path] = folder.glob("*.pdf")
+    text = "\n".join(page.extract_text() for page in pypdf.PdfReader(path).pages)
+    text = re.sub(r"\s+", " ", text)
+    for profile in dict.fromkeys(row["profile"] for row in rows):
+        begin = text.index(f"各区域分类别指标（口径：{profile}）")
+        part = text[begin:].partition("表 ")[0]
+        found: dict[Key, str] = {}
+        head = r"\d{4,9} (?:全部|[一二三]类|其他类)"
+        line = rf"(?P<code>\d{{4,9}}) (?P<class>全部|[一二三]类|其他类) [\d,]+ (?P<rest>.*?)(?={head}|$)"
+        for match in re.finditer(line, part):
+            ratios = re.findall(r"\d+\.\d\d%", match["rest"])
+            for rate, value in zip(("online", "intact"), (ratios[0], ratios[3]), strict=True):
+                found[profile, match["code"], CLASSES[match["class"]], rate] = value
+        assert found == {name: value for name, value in printed.items() if name[0] == profile}
+
+
+def test_xlsx_raw_numbers(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """The workbook's raw sheet has every row's numerator and denominator as numbers, to the millisecond."""
+    [path] = folder.glob("*.xlsx")
+    sheet = openpyxl.load_workbook(path)["原始数据"]
+    lines = [*sheet.iter_rows(min_row=3, values_only=True)]
+    head, body = lines[0], [line for line in lines[1:] if line[0] == "区域"]
+    at = {title: number for number, title in enumerate(head)}
+    found = {
+        (line[at["口径"]], line[at["代码"]], CLASSES[str(line[at["类别"]])], RATES[str(line[at["指标"]])]): line
+        for line in body
+    }
+    assert len(found) == len(rows)
+    for row in rows:
+        line = found[key(row)]
+        assert line[at["合格秒数"]] == row["good_seconds"]
+        assert line[at["已评定秒数"]] == row["assessed_seconds"]
+        assert line[at["比率"]] == pytest.approx(row["ratio"], abs=1e-15)
+        assert line[at["在用摄像机"]] == row["cameras"]
+
+
+def test_xlsx_tables(folder: Path, printed: Figures) -> None:
+    """The workbook's tables by class have real numbers, cut off and not rounded."""
+    [path] = folder.glob("*.xlsx")
+    sheet = openpyxl.load_workbook(path)["分类别考核情况"]
+    assert sheet.freeze_panes
+    found: dict[Key, str] = {}
+    profile, head = "", []
+    for line in sheet.iter_rows(values_only=True):
+        match = re.search(r"口径：(.+)）", str(line[0]))
+        if match:
+            profile = match[1]
+        elif line[0] == "区域":
+            head = [*line]
+        elif profile and line[2] in CLASSES:
+            for title, rate in RATES.items():
+                value = line[head.index(title)]
+                assert value is None or isinstance(value, int | float)
+                text = "—" if value is None else percent(round(value * 10_000), 10_000).replace(" ", "")
+                found[profile, str(line[1]), CLASSES[str(line[2])], rate] = text
+    assert found == printed
+
+
+def test_the_ranking_is_that_of_exact_ratios(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """In each assessment table ranks follow the exact ratios, best first, and every region is in one table."""
+    sections = {section["key"]: section for section in document(folder)["sections"]}
+    seen: dict[str, list[str]] = {}
+    for block in sections["assessment"]["blocks"]:
+        if "table" not in block:
+            continue
+        profile = re.search(r"口径：(.+)）$", block["title"])
+        assert profile is not None
+        ratios = [line["intact_all"] for line in block["rows"] if line["rank"] is not None]
+        assert ratios == sorted(ratios, reverse=True)
+        seen.setdefault(profile[1], []).extend(line["region_code"] for line in block["rows"])
+    codes = sorted({row["key"] for row in rows} - {"3206"})
+    assert {name: sorted(found) for name, found in seen.items()} == dict.fromkeys(
+        ("default", "nantong-2017", "ningxia-2014"), codes
+    )
+
+
+def test_changes_on_last_month_are_differences_of_exact_ratios(
+    city: PastCity, folder: Path, rows: list[dict[str, Any]], capsys: Says
+) -> None:
+    """Percentage points: this month's exact ratio less that of the month before."""
+    year, month = map(int, city.month.split("-"))
+    before = f"{year - (month == 1)}-{month - 1 or 12:02d}"
+    _, out, _ = healthd_says(capsys, "rates", "-c", city.config, "--month", before, "--json")
+    then = {key(row): exact(row) for row in json.loads(out)}
+    now = {key(row): exact(row) for row in rows}
+    sections = {section["key"]: section for section in document(folder)["sections"]}
+    checked = 0
+    for block in sections["assessment"]["blocks"]:
+        for line in block.get("rows", ()):
+            profile = re.search(r"口径：(.+)）$", block["title"])
+            assert profile is not None
+            name = (profile[1], line["region_code"], "all", "intact")
+            assert line["change"] == float(now[name] - then[name])
+            checked += 1
+    assert checked > 10
+
+
+def exact(row: Mapping[str, Any]) -> Fraction:
+    return Fraction(str(row["good_seconds"])) / Fraction(str(row["assessed_seconds"]))
+
+
+def test_api_and_metrics(city: PastCity, rows: list[dict[str, Any]]) -> None:
+    """A running daemon says the same of the previous month, in its API to the millisecond and on /metrics."""
+    edit_config(city.config, web={"listen": f"127.0.0.1:{free_port()}"})
+    with daemon(city.config) as running:
+        wait_until(lambda: running.get("/api/v1/rates?window=previous_month")[0] == 200, 60)
+        told = {key(row): row for row in json.loads(running.get("/api/v1/rates?window=previous_month")[1])}
+        ratios = running.samples("healthd_region_rate_ratio", window="previous_month")
+        seconds = running.samples("healthd_region_camera_seconds", window="previous_month", kind="good")
+    same = ("good_seconds", "assessed_seconds", "unknown_seconds", "exempt_seconds", "ratio", "verdict", "cameras")
+    assert {name: [row[field] for field in same] for name, row in told.items()} == {
+        key(row): [row[field] for field in same] for row in rows
+    }
+    for samples, field in ((ratios, "ratio"), (seconds, "good_seconds")):
+        named = {tuple(dict(labels)[one] for one in LABELS): value for labels, value in samples.items()}
+        assert named == {key(row): pytest.approx(row[field]) for row in rows}
