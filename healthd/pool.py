@@ -38,7 +38,7 @@ class Tally:
     members: Counter[frozenset[Group]] = field(default_factory=Counter)
     counts: dict[Method, dict[Group, dict[Mark, int]]] = field(default_factory=dict)
 
-    def add(self, camera: Iterable[tuple[Group, Situation, int]]) -> None:
+    def add(self, camera: Iterable[tuple[Group, Any, int]]) -> None:
         """Adds all pieces of one camera."""
         served: set[Group] = set()
         for group, situation, amount in camera:

@@ -20,7 +20,7 @@ from probes.picture.verdict import Fault
 
 _FAULTS = tuple(str(fault) for fault in Fault)
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
-RATES_WITH_TARGET = ("online", "intact")
+RATES_WITH_TARGET = ("online", "intact", "usage", "attributable")
 
 
 def _listed(value: str, known: tuple[str, ...], what: str) -> str:

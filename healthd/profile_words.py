@@ -8,8 +8,13 @@ from fractions import Fraction
 from healthd.profiles import Profile
 
 _RATES = {
-    "zh": {"online": "在线率", "intact": "完好率"},
-    "en": {"online": "online rate", "intact": "intact rate"},
+    "zh": {"online": "在线率", "intact": "完好率", "usage": "使用率", "attributable": "可归责完好率"},
+    "en": {
+        "online": "online rate",
+        "intact": "intact rate",
+        "usage": "usage rate",
+        "attributable": "attributable rate",
+    },
 }
 _CLASSES = {
     "zh": {"all": "全部", "1": "一类", "2": "二类", "3": "三类", "9": "其他"},

@@ -6,21 +6,22 @@ alike. Sums are whole milliseconds and ratios exact fractions: nothing is rounde
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from healthd.buckets import Bucket, judge
 from healthd.methods import Counter, counters
 from healthd.model import CameraHistory, Moment, Placement, State
 from healthd.periods import iso
-from healthd.pool import ENOUGH, Group, Pool, Tally, Terms
+from healthd.pool import ENOUGH, Column, Group, Pool, Tally, Terms
 from healthd.profiles import Profile
-from healthd.timeline import Piece, Situation, Watch, pieces
+from healthd.timeline import Piece, Watch, pieces
 
 _TREES = ("region", "department")
+_DOORS = ("own", "power", "operator", "undetermined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Row:
     target: Fraction | None
     method: str = "duration"  # | head_count | daily_pass
     small: bool = False  # a region or department with few cameras: ranked apart
+    doors: tuple[int, ...] = ()  # of usage and attributable: bad time own, power, operator, undetermined
 
     @property
     def instant(self) -> bool:
@@ -136,6 +138,7 @@ class Row:
             "method": "head_count" if self.instant else self.method,
             **{f"{kind}_seconds": amount / 1000 if self.timed else None for kind, amount in amounts.items()},
             **{f"{kind}_count": None if self.timed else amount for kind, amount in amounts.items()},
+            **{f"{door}_seconds": time / 1000 for door, time in zip(_DOORS, self.doors, strict=False)},
             "exempt_share": _float(self.exempt_share),
             "small": self.small,
             "ratio": _float(self.ratio),
@@ -177,7 +180,7 @@ def tabulate(
         cameras = pool.cameras(tally.members, column.profile)
         for (key, class_), sums in pool.sums(amounts, column).items():
             name, level = _named(pool, key)
-            good, bad, undiagnosed, unknown, exempt, out_of_service, raw_good, raw_assessed = sums
+            good, bad, undiagnosed, unknown, exempt, out_of_service, raw_good, raw_assessed, *doors = sums
             table.append(
                 Row(
                     by=pool.by,
@@ -202,6 +205,7 @@ def tabulate(
                     raw_assessed=raw_assessed,
                     target=column.profile.target(column.rate, class_, _line(pool, key, region)),
                     method=column.method.kind,
+                    doors=tuple(doors),
                     small=pool.by in _TREES and sizes[key] < pool.terms.small_region,
                 )
             )
@@ -239,22 +243,33 @@ def _named(pool: Pool, key: str) -> tuple[str, str]:
     return key, ""
 
 
+Split: TypeAlias = Callable[[str, Sequence[Piece]], Iterable[Any]]
+"""(camera, its pieces) -> what is booked instead: pieces whose `situation` is what the columns judge by."""
+
+
 def rows(
-    histories: Iterable[CameraHistory], watch: Watch, terms: Terms, *, by: str = "region", region: str = ""
+    histories: Iterable[CameraHistory],
+    watch: Watch,
+    terms: Terms,
+    *,
+    by: str = "region",
+    region: str = "",
+    columns: Sequence[Column] | None = None,
+    split: Split = lambda camera, found: found,
 ) -> Iterator[Row]:
     """Rows of the watch's period, up to the last heartbeat, from one pass over `histories` in any order.
 
     By camera, each camera's rows come as soon as it is read; else all at the end: what is kept until then grows
-    with the groups of cameras, not with cameras or flips.
+    with the groups of cameras, not with cameras or flips. `columns`: what is judged, if not the terms' rates.
     """
     watch = watch.judging(terms.profiles)
-    pool = Pool(terms, by, region)
+    pool = Pool(terms, by, region, columns)
     clipped = watch.until < watch.end
     counting = counters(pool.columns, watch)
     tally = _tally(counting)
     for history in histories:
         found = [*pieces(history, watch, watch.start, watch.until)]
-        tally.add(_booked(found, history.camera, pool))
+        tally.add(_booked(split(history.camera, found), history.camera, pool))
         for counter in counting:
             _count(tally, counter, found, history.camera, pool)
         if by == "camera" and found:
@@ -277,7 +292,7 @@ def _count(tally: Tally, counter: Counter, found: Sequence[Piece], camera: str, 
             marks[mark] = marks.get(mark, 0) + number
 
 
-def _booked(found: Iterable[Piece], camera: str, pool: Pool) -> Iterator[tuple[Group, Situation, int]]:
+def _booked(found: Iterable[Any], camera: str, pool: Pool) -> Iterator[tuple[Group, Any, int]]:
     placement: Placement | None = None
     group: Group | None = None
     for piece in found:

@@ -40,7 +40,7 @@ FLOORS = (
     "healthd.city healthd.clock healthd.core healthd.metrics healthd.schedule healthd.selfmetrics healthd.store"
     " healthd.web",
     "healthd.figures healthd.prober healthd.repairs healthd.upkeep",
-    "healthd.change_list healthd.settings",
+    "healthd.attributed healthd.change_list healthd.settings",
     "healthd.report",
     "healthd.front",
     "healthd.daemon",

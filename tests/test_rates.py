@@ -42,10 +42,10 @@ def watch_of(fleet: PlacedFleet, start: Moment, end: Moment) -> Watch:
 
 
 def table(
-    histories: list[CameraHistory], start: Moment = MONTH.start, end: Moment = MONTH.end, **more: str
+    histories: list[CameraHistory], start: Moment = MONTH.start, end: Moment = MONTH.end, by: str = "region"
 ) -> list[Row]:
     watch = Watch([(MONTH.start - DAY, MONTH.end + DAY)], ZONE, start, end)
-    return [*rows(histories, watch, TERMS, **more)]
+    return [*rows(histories, watch, TERMS, by=by)]
 
 
 def row_of(found: list[Row], key: str, rate: str = "intact", class_: str = "all", profile: str = "default") -> Row:

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from healthd.attributed import attributed_figures
 from healthd.commands.choices import add_by, add_period, chosen_period, known_by, known_region, with_profile
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.commands.rate_definitions import print_definitions
 from healthd.config import Config
 from healthd.figures import Figures, figures, watch_of
+from healthd.incidents.attribution import ATTRIBUTED, DOORS
 from healthd.model import CLASSES, Moment
 from healthd.periods import Span, iso
 from healthd.pool import RATES
@@ -39,7 +41,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--region", metavar="CODE", help="only cameras in or below this region")
     parser.add_argument("--camera", metavar="ID", help="only this camera")
     parser.add_argument("--class", dest="class_", choices=["all", *CLASSES], help="only rows of this class")
-    parser.add_argument("--rate", choices=RATES, help="only this rate")
+    parser.add_argument("--rate", choices=[*RATES, *ATTRIBUTED], help="only this rate")
     parser.add_argument("--profile", metavar="NAME", help="a built-in or own one; default: those configured")
     parser.add_argument(
         "--explain", action="store_true", help="with --camera: every interval, its state, and why it counts so"
@@ -77,7 +79,8 @@ def _read(arguments: argparse.Namespace, setup: Setup, store: Store, span: Span)
     if arguments.camera:
         _known_camera(arguments.camera, store)
     with _progress() as each:
-        found = figures(
+        make = attributed_figures if arguments.rate in ATTRIBUTED else figures
+        found = make(
             store,
             setup,
             span,
@@ -135,9 +138,10 @@ def _print(found: Figures, config: Config) -> None:
         "verdict",
         "coverage",
         "gap",
+        *(DOORS if first.doors else ()),
     )
     lines = [header, *(_cells(row) for row in found.rows)]
-    text = table(lines, frozenset({5, 6, 7, 9, 10})).splitlines()
+    text = table(lines, frozenset({5, 6, 7, 9, *range(10, len(header))})).splitlines()
     print(text[0])
     for line, row in zip(text[1:], found.rows, strict=True):
         colour = _VERDICTS.get(row.verdict) if sys.stdout.isatty() else None
@@ -157,6 +161,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.verdict,
         percent(row.assessed, row.assessed + row.unknown) if row.assessed + row.unknown else "-",
         "-" if row.gap_cameras is None else str(row.gap_cameras),
+        *(percent(time, row.assessed) if row.assessed else "-" for time in row.doors),
     )
 
 

@@ -88,6 +88,15 @@ def after(since_seq: int, limit: int) -> Select[Any]:
     return select(*columns).where(_happenings.seq > since_seq).order_by(_happenings.seq).limit(limit)
 
 
+def feed_of(start: Moment, end: Moment) -> Select[Any]:
+    """The rows of the feed, as of `after`, of the incidents opened before `end` and not closed before `start`."""
+    chosen = select(_incidents.id).where(
+        _incidents.opened < end, or_(_incidents.closed == 0, _incidents.closed >= start)
+    )
+    columns = (_happenings.seq, _happenings.at, _happenings.what, _happenings.detail, _happenings.fields)
+    return select(*columns).where(_happenings.incident.in_(chosen)).order_by(_happenings.seq)
+
+
 def incident(text: str) -> Incident:
     """The incident of its JSON; raises ValueError, LookupError or TypeError where healthd did not write it."""
     return restored(json.loads(text))

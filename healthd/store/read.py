@@ -195,6 +195,17 @@ class Reader(LeverReader):
         except UNDECODABLE as error:
             raise damaged(self.path, f"happenings after {since_seq}: {error!r}") from error
 
+    def feed_of(self, start: Moment, end: Moment) -> Iterator[Happening]:
+        """The feed of the incidents opened before `end` and not closed before `start`, in order, their whole
+        lives as far as they are kept."""
+        with self._reading() as connection:
+            rows = connection.execute(incident_rows.feed_of(start, end))
+            try:
+                for row in rows:
+                    yield incident_rows.happening(tuple(row))[1]
+            except UNDECODABLE as error:
+                raise damaged(self.path, f"happenings of {start} to {end}: {error!r}") from error
+
     def _incidents(self, query: Select[Any]) -> list[Incident]:
         with self._reading() as connection:
             texts = connection.scalars(query).all()
