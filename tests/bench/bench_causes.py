@@ -1,7 +1,7 @@
 """A simulated week of faults through the real core: does each become one incident, with its true cause?
 
-`python -m tests.bench.bench_causes [CAMERAS] [FAULTS] [DAYS] [--write]` prints the table; `--write` puts it into
-docs/causes.md. Time is simulated, so a week takes minutes. Cameras are asked every minute only around the faults
+`python -m tests.bench.bench_causes [CAMERAS] [FAULTS] [DAYS] [SEED] [--write]` prints the table and what went
+wrong; `--write` puts the table into docs/causes.md. Time is simulated, so a week takes minutes. Cameras are asked every minute only around the faults
 of their own county: elsewhere nothing changes, and asking would only cost time.
 """
 
@@ -236,6 +236,7 @@ class Score:
     unseen: list[Trouble] = field(default_factory=list)
     groundless: list[Life] = field(default_factory=list)
     doubled: list[Trouble] = field(default_factory=list)
+    wrong: list[tuple[Trouble, Life]] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
 
 
@@ -268,6 +269,8 @@ def score(week: Week) -> Score:
             found.confusion[true, said] += 1
             found.judged += 1
             found.right += true == said
+            if true != said:
+                found.wrong.append((trouble, life))
     found.groundless = [life for life in lives if not any(belongs(life, t) for t in week.troubles.values())]
     return found
 
@@ -308,25 +311,40 @@ def live(cameras: int, faults: int, days: float, seed: int) -> tuple[Week, Score
     return week, score(week)
 
 
+def explain(week: Week, found: Score) -> Iterator[str]:
+    """What went wrong, a line each."""
+
+    def told(life: Life) -> str:
+        one = life.incident
+        open_for = f"{(life.opened - START) / 1000:.0f}-{(life.closed - START) / 1000:.0f}"
+        return f"{one.kind} {one.subject} {one.cause} {open_for} ({len(life.cameras)} cameras)"
+
+    def fault(trouble: Trouble) -> str:
+        one = trouble.fault
+        return f"{one.kind} {one.target} {one.port} {one.start:.0f}-{one.end:.0f} ({len(trouble.cameras)} cameras)"
+
+    for trouble in found.unseen:
+        yield f"without incident: {fault(trouble)}"
+    for life in found.groundless:
+        yield f"without fault: {told(life)}"
+    for trouble in found.doubled:
+        mine = [life for life in week.lives.values() if not life.merged and belongs(life, trouble)]
+        yield f"more than one: {fault(trouble)}: {'; '.join(told(life) for life in mine[:6])}"
+    for trouble, life in found.wrong:
+        evidence = [one.text() for one in life.incident.evidence]
+        yield f"wrong cause: {fault(trouble)}: {told(life)} {evidence}"
+
+
 def main(arguments: list[str]) -> None:
     numbers = [float(text) for text in arguments if not text.startswith("--")]
-    cameras, faults, days = numbers + [2000.0, 300.0, 7.0][len(numbers) :]
+    cameras, faults, days, seed = numbers + [2000.0, 300.0, 7.0, 5.0][len(numbers) :]
     begun = time.monotonic()
-    week, found = live(int(cameras), int(faults), days, seed=5)
-    text = report(week, found, days, 5)
+    week, found = live(int(cameras), int(faults), days, int(seed))
+    text = report(week, found, days, int(seed))
     print(text)
     print(f"({time.monotonic() - begun:.0f} s)")
-    for trouble in found.unseen[:10]:
-        print("  without incident:", trouble.fault)
-    for life in found.groundless[:10]:
-        print(
-            "  without fault:", life.incident.kind, life.incident.subject, life.incident.cause, life.opened - START
-        )
-    for trouble in found.doubled[:10]:
-        mine = [life for life in week.lives.values() if not life.merged and belongs(life, trouble)]
-        print(
-            "  more than one:", trouble.fault.kind, [(str(m.incident.kind), m.incident.subject) for m in mine][:6]
-        )
+    for line in explain(week, found):
+        print(" ", line)
     if "--write" in arguments:
         page = Path(__file__).parents[2] / "docs" / "causes.md"
         head, _, _ = page.read_text("utf-8").partition("<!-- table -->")
