@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from healthd.disagreements import Disagreement, Disagreements, Discord
 from healthd.gallery import Gallery
 from healthd.incidents.desk import Desk
-from healthd.incidents.incident import Happening
+from healthd.incidents.incident import Happening, Kind, What
 from healthd.model import (
     REFERENCE,
     Asked,
@@ -42,6 +43,7 @@ from probes.base import Memory, Outcome, Reason
 log = logging.getLogger("healthd.core")
 
 _WITNESSES = 3
+_LOOK_AGAIN: Moment = 15 * 60_000  # whether what answers without reach still does
 _WITNESS_PAUSE: Moment = 1000  # ask for witnesses at most this often
 _LOGIN_FIELDS = frozenset({"refusals", "refused_login"})
 _NOBODY_HOME = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE, Reason.REFUSED, Reason.RESET})
@@ -54,6 +56,7 @@ class Steering:
     ask_again: Callable[[str, str, float], None]
     hold: Callable[[str, str], None]
     release: Callable[[str, str], None]
+    look: Callable[[str, str], None] = lambda subject, check: None  # ask once what is held
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Outbox:
     happenings: tuple[Happening, ...]
     references: Sequence[PictureReference] = ()
     forgotten: Sequence[str] = ()  # cameras whose older references go
+    disagreements: tuple[Disagreement, ...] = ()  # that began or ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ class Core:
     seen: Callable[[Sequence[Camera], Asked], None]
     desk: Desk
     gallery: Gallery
+    disagreements: Disagreements = field(default_factory=Disagreements, init=False)
     _entries: dict[str, _Entry] = field(default_factory=dict, init=False)
     _by_reach: dict[str, list[_Entry]] = field(default_factory=dict, init=False)
     _by_address: dict[str, list[_Entry]] = field(default_factory=dict, init=False)
@@ -131,6 +136,7 @@ class Core:
     _pending: set[str] = field(default_factory=set, init=False)  # cameras whose last fail waits for a witness
     _open: set[str] = field(default_factory=set, init=False)  # cameras with a streak on either axis
     _asked_witnesses: Moment = field(default=0, init=False)
+    _looked_again: Moment = field(default=0, init=False)
     _flips: list[Flip] = field(default_factory=list, init=False)
     _happenings: list[Happening] = field(default_factory=list, init=False)
     _memories: dict[str, Memory] = field(default_factory=dict, init=False)
@@ -160,6 +166,8 @@ class Core:
             self.desk.fleet.camera_is(camera.id, entry.online.state, entry.online.since)
             held = entry.picture
             self.desk.fleet.picture_is(camera.id, held.state, held.since, held.faults, held.reason)
+            self._compare(entry, max(entry.online.since, held.since))
+        self.disagreements.keep_only(inventory.cameras, now)
         self._index()
 
     def replace(self, inventory: Inventory, now: Moment) -> None:
@@ -174,6 +182,7 @@ class Core:
             elif not camera.placement.picture or self.rules.picture is None:
                 self._forget(entry, Axis.PICTURE, now, "not asked")
         self.desk.replace(inventory)
+        self.disagreements.keep_only(inventory.cameras, now)
         self.gallery.keep_only(inventory.cameras)
         self._pending &= self._entries.keys()
         self._open &= self._entries.keys()
@@ -333,6 +342,14 @@ class Core:
         if asked.result.learnt:
             self._learn(entry, asked.result.learnt)
         silent = asked.result.reason in _NOBODY_HOME and asked.result.outcome is Outcome.FAIL
+        if silent:
+            self.disagreements.silent(entry.camera.id, asked.check, asked.asked)
+            self.desk.fleet.otherwise_is(entry.camera.id, asked.check, answers=False)
+        elif asked.result.outcome is Outcome.OK or asked.result.reason is Reason.AUTH:
+            online = (entry.online.state, entry.online.since)
+            self.disagreements.answered(entry.camera.id, online, asked.check, asked.asked)
+            if asked.asked > entry.online.since:
+                self.desk.fleet.otherwise_is(entry.camera.id, asked.check, answers=True)
         if silent and not entry.online.undecided:  # an open streak has its own pace: three fails take their time
             self.steering.ask_again(entry.camera.reach, "ping", 0.0)
         if asked.check == "onvif" and asked.result.outcome is not Outcome.UNKNOWN:
@@ -411,6 +428,7 @@ class Core:
         if flip.axis is Axis.ONLINE and flip.evidence:
             flip = replace(flip, evidence=(*flip.evidence, self._sibling_evidence(entry, flip.at)))
         self._flips.append(flip)
+        self._compare(entry, flip.at)
         self.desk.flipped(flip)
         log.info(
             "flip camera=%s axis=%s state=%s was=%s at=%s reason=%s faults=%s",
@@ -422,6 +440,12 @@ class Core:
             flip.reason,
             ",".join(flip.faults),
         )
+
+    def _compare(self, entry: _Entry, at: Moment) -> None:
+        """Whether its reach and its picture contradict each other."""
+        online, picture = entry.online, entry.picture
+        stands = (online.state, online.since), (picture.state, picture.since)
+        self.disagreements.stands(entry.camera.id, *stands, picture.reason, at)
 
     def _sibling_evidence(self, entry: _Entry, since: Moment) -> Mapping[str, object]:
         siblings = [s for s in self._siblings.get(entry.camera.placement.upstream, ()) if s is not entry]
@@ -439,7 +463,16 @@ class Core:
     def judge(self, now: Moment) -> None:
         """Bring the incidents in step; while healthd is blind nothing opens and nothing closes."""
         if not self._blind:
-            self.tell(self.desk.happenings(now))
+            happenings = self.desk.happenings(now)
+            self.tell(happenings)
+            for happening in happenings:
+                if happening.what in (What.OPENED, What.SPLIT) and happening.incident.kind is Kind.OFFLINE:
+                    self._look(happening.incident.subject)
+
+    def _look(self, camera: str) -> None:
+        """One that is down all alone: does another check get an answer although its reach gives none?"""
+        if camera in self._entries and self.gated:
+            self.steering.look(camera, self.gated[0])
 
     @property
     def behind(self) -> bool:
@@ -464,6 +497,11 @@ class Core:
 
     def tick(self, now: Moment) -> None:
         """Let what was not asked for too long become unknown. Cheap enough for every few seconds."""
+        if now - self._looked_again >= _LOOK_AGAIN and self.gated:
+            self._looked_again = now
+            for camera, finding in self.disagreements.holding:
+                if finding in (Discord.PICTURE_WITHOUT_REACH, Discord.PROTOCOL_WITHOUT_REACH):
+                    self._look(camera)
         for entry in self._entries.values():
             if entry.online.state is not State.UNKNOWN and now - entry.online.last > self.rules.online_max_age:
                 at = entry.online.last + self.rules.online_max_age
@@ -485,12 +523,15 @@ class Core:
         reached, self._reached = self._reached, {}
         reboots, self._reboots = self._reboots, {}
         happenings, self._happenings = tuple(self._happenings), []
+        disagreements = self.disagreements.take()
         heartbeat = None
         if self._beating_since and not self._blind:
             end = max([self._sight.latest, self._beating_since, *(flip.at for flip in flips)])
             heartbeat = (self._beating_since, end)
         references, forgotten = self.gallery.take()
-        return Outbox(flips, heartbeat, memories, reached, reboots, happenings, references, forgotten)
+        return Outbox(
+            flips, heartbeat, memories, reached, reboots, happenings, references, forgotten, disagreements
+        )
 
 
 def _iso(moment: Moment) -> str:

@@ -124,7 +124,7 @@ class Daemon:
 
     def _make_core(self, setup: Setup) -> Core:
         schedule = self.prober.schedule
-        steering = Steering(schedule.ask_again, schedule.hold, schedule.release)
+        steering = Steering(schedule.ask_again, schedule.hold, schedule.release, schedule.look)
         rules, gated = core_rules(setup.config), gated_checks(setup.config)
         board = Board(Fleet(setup.inventory), incident_policy(setup.config), self.store.open_incidents())
         desk = Desk(board, rules.online, rules.retry_seconds, schedule.ask_again)
@@ -176,6 +176,9 @@ class Daemon:
         self.live.incidents = {incident.id: incident for incident in store.open_incidents()}
         closed = (one for one in store.incidents(now - REPEAT, now + 1) if not one.open and not one.merged_into)
         self.live.repaired = {one.subject: one.closed for one in sorted(closed, key=lambda one: one.closed)}
+        holding = [one for one in store.disagreements(now, now + 1) if not one.until]
+        self.live.disagreed(holding)
+        self.core.disagreements.restore(holding)
         self.core.restore(inventory, past, now)
 
     def _start_jobs(self, config: Config) -> None:
@@ -244,6 +247,7 @@ class Daemon:
             happenings=outbox.happenings,
             references=outbox.references,
             forgotten=outbox.forgotten,
+            disagreements=outbox.disagreements,
             recorded=self.clock.now(),
         )
         loop = asyncio.get_running_loop()
@@ -260,6 +264,7 @@ class Daemon:
         self.gallery.stored(outbox.references, outbox.forgotten)
         self.live.committed(outbox.flips)
         self.live.happened(outbox.happenings)
+        self.live.disagreed(outbox.disagreements)
 
     def _rebuild_windows(self) -> None:
         self.live.begin_rebuild()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, TypeAlias
 
+from healthd.disagreements import Disagreement, Discord
 from healthd.incidents import gains
 from healthd.incidents.incident import Happening, Incident, What
 from healthd.incidents.statistics import REPEAT
@@ -44,7 +45,6 @@ class CameraView:
     vendor: str = ""
     model: str = ""
     firmware: str = ""
-    seen_since_offline: bool = False  # another check got an answer although its reach gives none
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,9 @@ class Page:
     ready: bool
     incidents: Sequence[Incident] = ()  # the open ones
     repairs: Repairs = Repairs()
-    # (region, class, finding) -> cameras in and below the region; finding: reach_without_picture (online, but no
-    # picture) | picture_without_reach (offline, while a fresh frame or ONVIF answered)
+    # (region, class, finding) -> cameras in service in and below the region; finding: a `Discord`
     disagreements: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    findings: Sequence[Disagreement] = ()  # those that hold
     standing: gains.Standing = field(
         default_factory=dict
     )  # cameras of the open incidents, as the window `now` has them
@@ -172,6 +172,7 @@ class Live:
     _booked: Booked | None = field(default=None, init=False)
     seen_until: Moment = field(default=0, init=False)  # end of the last committed heartbeat
     incidents: dict[str, Incident] = field(default_factory=dict, init=False)  # the open ones
+    findings: dict[tuple[str, Discord], Disagreement] = field(default_factory=dict, init=False)  # that hold
     _opened: Counter[RepairKey] = field(default_factory=Counter, init=False)
     _closed: Counter[RepairKey] = field(default_factory=Counter, init=False)
     _timely: Counter[RepairKey] = field(default_factory=Counter, init=False)
@@ -234,6 +235,14 @@ class Live:
             else:
                 self.incidents.pop(incident.id, None)
 
+    def disagreed(self, changed: Sequence[Disagreement]) -> None:
+        """The store has these: now they may be shown."""
+        for one in changed:
+            if one.until:
+                self.findings.pop((one.camera, one.finding), None)
+            else:
+                self.findings[one.camera, one.finding] = one
+
     def begin_rebuild(self) -> Booked | None:
         """Windows stand still from now on, until `finish_rebuild` brings those read from the store. Returns what
         is booked, for the new ones to go on from. Harmless twice."""
@@ -261,8 +270,6 @@ class Live:
     def _shown(self, cameras: Sequence[Camera], asked: Asked) -> dict[str, Any]:
         """The fields of a view that a result changes."""
         values = asked.result.values
-        if asked.check != "ping" and asked.result.outcome is Outcome.OK:
-            self._note_answer(cameras)
         if asked.check == "ping" and asked.result.outcome is not Outcome.UNKNOWN:
             rtt = values.get("rtt_avg_seconds")
             traffic = self._traffic.setdefault(cameras[0].placement.region, _Traffic())
@@ -276,12 +283,6 @@ class Live:
         if values.get("rebooted"):
             return {"reboots": self._views[cameras[0].id].reboots + 1}
         return {}
-
-    def _note_answer(self, cameras: Sequence[Camera]) -> None:
-        for camera in cameras:
-            view = self._views.get(camera.id)
-            if view is not None and view.online is State.OFFLINE and not view.seen_since_offline:
-                self._views[camera.id] = replace(view, seen_since_offline=True)
 
     def advance(self) -> None:
         """Bring the windows up to what is seen: a day's roll-over need not wait for somebody to look."""
@@ -323,7 +324,8 @@ class Live:
                 dict(self._repeated),
                 {key: (tuple(one.counts), one.sum_seconds) for key, one in self._durations.items()},
             ),
-            disagreements=self._disagreements(),
+            disagreements=self._count_findings(),
+            findings=[*self.findings.values()],
             standing=windows.standing(self._down()) if windows else {},
         )
 
@@ -331,15 +333,15 @@ class Live:
         """The cameras of the open incidents, some of them twice."""
         return chain.from_iterable(incident.camera_ids for incident in self.incidents.values())
 
-    def _disagreements(self) -> dict[tuple[str, str, str], int]:
-        """Reach without a picture, and a picture without reach, by region with everything below, and class."""
+    def _count_findings(self) -> dict[tuple[str, str, str], int]:
+        """(region, class, finding) -> cameras in service, in and below the region."""
         found: Counter[tuple[str, str, str]] = Counter()
-        for view in self._views.values():
-            finding = _disagreement(view)
-            if finding and view.camera.in_service and view.camera.placement.region in self.inventory.regions:
-                for code in self.inventory.line_of(view.camera.placement.region):
-                    found[code, view.camera.placement.class_, finding] += 1
-                    found[code, "all", finding] += 1
+        for one in self.findings.values():
+            camera = self.inventory.cameras.get(one.camera)
+            if camera is not None and camera.in_service and camera.placement.region in self.inventory.regions:
+                for code in self.inventory.line_of(camera.placement.region):
+                    found[code, camera.placement.class_, str(one.finding)] += 1
+                    found[code, "all", str(one.finding)] += 1
         return dict(found)
 
     def _traffic_by_region(self) -> dict[str, RegionTraffic]:
@@ -354,15 +356,7 @@ class Live:
 def _moved(view: CameraView, axis: Axis, standing: Standing) -> CameraView:
     state, at, faults, reason = standing
     if axis is Axis.ONLINE:
-        return replace(view, online=state, online_since=at, reason=reason, seen_since_offline=False)
+        return replace(view, online=state, online_since=at, reason=reason)
     if state not in (State.FAULTY, State.NO_PICTURE):
         reason = view.reason  # why it is offline says more than that its picture is unknown then
     return replace(view, picture=state, picture_since=at, faults=faults, reason=reason)
-
-
-def _disagreement(view: CameraView) -> str:
-    if view.online is State.ONLINE and view.picture is State.NO_PICTURE:
-        return "reach_without_picture"
-    if view.online is State.OFFLINE and view.seen_since_offline:
-        return "picture_without_reach"
-    return ""

@@ -122,6 +122,7 @@ class Schedule:
     _answers: list[Asked] = field(default_factory=list, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _logged_bug: dict[str, float] = field(default_factory=dict, init=False)
+    _looks: set[tuple[str, str]] = field(default_factory=set, init=False)  # held turns to be asked once
     _stopping: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -199,6 +200,15 @@ class Schedule:
                 self._agenda.put(turn, turn.due)
                 self._wake.set()
 
+    def look(self, subject: str, check: str) -> None:
+        """Ask what is held once, now; it stays held."""
+        turn = self._turn(subject, check)
+        if turn is not None and turn.held and not turn.in_flight and not turn.queued:
+            self._looks.add((subject, check))
+            turn.due = time.monotonic()
+            self._agenda.put(turn, turn.due)
+            self._wake.set()
+
     # --- the loop ------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -238,7 +248,7 @@ class Schedule:
     def _start_due(self, now: float) -> None:
         batches: dict[str, list[_Turn]] = {}
         for turn in self._agenda.leaving(now):
-            if turn.dead or turn.held or turn.in_flight or turn.queued:
+            if turn.dead or turn.in_flight or turn.queued or (turn.held and not self._looked_at(turn)):
                 continue
             name = turn.check
             if name in self._batched:
@@ -250,6 +260,13 @@ class Schedule:
                 self._ready[name].append(turn)
         for name, turns in batches.items():
             self._ask_batch(name, turns, now)
+
+    def _looked_at(self, turn: _Turn) -> bool:
+        """Whether a held turn is to be asked once all the same."""
+        key = (turn.subject, turn.check)
+        wanted = key in self._looks
+        self._looks.discard(key)
+        return wanted
 
     def _begin(self, turn: _Turn, now: float) -> None:
         self.observers.lag(turn.check, max(0.0, now - turn.due))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
+from healthd.disagreements import Disagreement, Discord
 from healthd.incidents.evidence import clue, plain
 from healthd.incidents.incident import Acknowledgement, Cause, Incident, Kind
 from healthd.live import CameraView, Page, RegionTraffic, Repairs
@@ -178,6 +179,10 @@ def troubled(quiet: Page) -> Page:
             durations={key: ((1, 0, 0, 1, 0, 0, 0), 30_000.5), other: ((0, 0, 0, 0, 0, 0, 1), 700_000.0)},
         ),
         standing={view.camera.id: _standing(view) for view in quiet.cameras},
+        findings=[
+            Disagreement("cam-00006", Discord.REACH_WITHOUT_PICTURE, AT - 12 * 60_000, "auth"),
+            Disagreement("cam-00004", Discord.PROTOCOL_WITHOUT_REACH, AT - HOUR, "snmp"),
+        ],
         disagreements={("3206", "all", "reach_without_picture"): 2, ("3206", "2", "picture_without_reach"): 0},
     )
 

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from healthd.core import Core, CoreRules, Past, Steering, placement_changes
+from healthd.disagreements import Disagreement
 from healthd.incidents.board import Board
 from healthd.incidents.describe import Policy
 from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet
+from healthd.incidents.incident import Cause
 from healthd.model import REFERENCE, Asked, Axis, Camera, Flip, Inventory, Lifecycle, Placement, State
 from healthd.picture_state import PictureRules
 from healthd.state import Rules
@@ -48,6 +50,7 @@ class Story:
             lambda s, c, _: self.steered.update({("again", s, c): 1}),
             lambda s, c: self.held.add((s, c)),
             lambda s, c: self.held.discard((s, c)),
+            lambda s, c: self.steered.update({("look", s, c): 1}),
         )
         self.inventory = inventory(camera(i) for i in range(1, cameras + 1))
         board = Board(Fleet(self.inventory), Policy())
@@ -57,6 +60,7 @@ class Story:
         self.core.restore(self.inventory, past or Past(0, {}, {}, set(), {}), self.now)
         self.flips: list[Flip] = []
         self.heartbeats: list[tuple[int, int]] = []
+        self.disagreements: list[Disagreement] = []
 
     def fold(self, *answers: tuple[str, str, Result]) -> None:
         self.core.fold([Asked(s, check, self.now, 0.01, r) for s, check, r in answers], self.now)
@@ -65,6 +69,7 @@ class Story:
     def take(self) -> None:
         outbox = self.core.take()
         self.flips += outbox.flips
+        self.disagreements += outbox.disagreements
         if outbox.heartbeat:
             self.heartbeats = [h for h in self.heartbeats if h[0] != outbox.heartbeat[0]] + [outbox.heartbeat]
 
@@ -88,6 +93,57 @@ class Story:
 
 
 EVERYBODY = range(1, 9)
+
+
+def down_alone(story: Story) -> None:
+    """c1 goes down, all others answer, and it is an incident of its own."""
+    story.pings()
+    for _ in range(3):
+        story.pings(dead=[1])
+    story.now += 10_000
+    story.core.judge(story.now)
+    story.take()
+
+
+def test_who_is_down_alone_is_looked_at_once_by_another_check() -> None:
+    """Its ONVIF, which is held while it is down, is asked once when its incident opens; nobody else's is."""
+    story = Story()
+    down_alone(story)
+    assert {key for key in story.steered if key[0] == "look"} == {("look", "c1", "onvif")}
+    assert story.steered["look", "c1", "onvif"] == 1
+
+
+def test_an_answer_without_reach_is_a_finding_and_evidence() -> None:
+    """ONVIF answers though the reach does not: that is kept, tells the cause, and is looked at again until it
+    ends with the reach's return."""
+    story = Story()
+    down_alone(story)
+    story.now += 1000
+    story.core.fold([Asked("c1", "onvif", story.now, 0.1, Result.ok())], story.now)
+    (began,) = story.core.take().disagreements
+    assert (began.camera, str(began.finding), began.detail) == ("c1", "protocol_without_reach", "onvif")
+    story.core.judge(story.now)
+    (incident,) = story.core.desk.board.incidents
+    assert incident.cause is Cause.UNKNOWN
+    assert [one.code for one in incident.evidence] == ["answers_otherwise", "advice_reach"]
+    story.core.tick(story.now + 16 * 60_000)
+    assert story.steered["look", "c1", "onvif"] == 2
+    for _ in range(2):
+        story.pings(dead=[2])
+    assert [one.until > 0 for one in story.disagreements if one.camera == "c1"] == [True]
+
+
+def test_an_online_camera_without_a_picture_is_a_finding() -> None:
+    """False online: it begins with the flip of the picture and ends when one is judged again."""
+    story = Story()
+    story.pings()
+    for answer in (*[Result.fail(Reason.AUTH)] * 3, *[Result.ok(faults=())] * 2):
+        story.now += 60_000
+        story.pings(seconds=0)
+        story.fold(("c1", "frame", answer))
+    begins, ends = story.disagreements
+    assert (str(begins.finding), begins.detail, begins.until) == ("reach_without_picture", "auth", 0)
+    assert ends.since == begins.since < ends.until
 
 
 def test_whole_city_down_with_a_reference_target_is_offline() -> None:

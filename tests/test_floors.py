@@ -26,7 +26,8 @@ FLOORS = (
     "healthd healthd.agenda healthd.exposition healthd.geometry healthd.jobs healthd.problems healthd.profiles"
     " healthd.words",
     "healthd.fields healthd.model healthd.profile_words healthd.rows healthd.tables healthd.yamltext",
-    "healthd.dashboards healthd.daylight healthd.periods healthd.section healthd.service_hours healthd.state",
+    "healthd.dashboards healthd.daylight healthd.disagreements healthd.periods healthd.section"
+    " healthd.service_hours healthd.state",
     "healthd.camera_rows healthd.credentials healthd.fleet_rows healthd.incident_options"
     " healthd.picture_options healthd.picture_state healthd.profile_options healthd.timeline healthd.web_options",
     "healthd.report_options",

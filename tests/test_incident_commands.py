@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from healthd.cli import main
+from healthd.disagreements import Disagreement, Discord
 from healthd.incidents.evidence import clue
 from healthd.incidents.incident import Acknowledgement, Cause, Happening, Incident, Kind, What
 from healthd.model import Axis, Change, Flip, Placement, State
@@ -84,7 +85,12 @@ def town(tmp_path: Path) -> Path:
     down += [Flip(f.camera, Axis.PICTURE, f.at, State.UNKNOWN, State.GOOD) for f in down]
     down += [Flip("c04", Axis.PICTURE, NOW - HOUR, State.FAULTY, State.GOOD, ("dark",))]
     story = [Happening(one.opened, What.OPENED, one) for one in (DONE, SWITCH, DARK, FAR, PART)]
-    store.write(Batch([*up, *down], (BEGUN, NOW - 1000), changes, recorded=NOW, happenings=story))
+    found = [
+        Disagreement("c01", Discord.PROTOCOL_WITHOUT_REACH, NOW - 4 * HOUR, "snmp"),
+        Disagreement("c05", Discord.REACH_WITHOUT_PICTURE, NOW - 3 * HOUR, "auth", NOW - 2 * HOUR),
+    ]
+    batch = Batch([*up, *down], (BEGUN, NOW - 1000), changes, recorded=NOW, happenings=story, disagreements=found)
+    store.write(batch)
     store.close()
     return tmp_path / "healthd.yml"
 
@@ -117,6 +123,27 @@ def test_list_has_what_the_contract_names(told: Any) -> None:
     named = "kind cause subject region class unit maintainer counts_for cameras camera_ids since due overdue"
     assert {*named.split(), "acknowledged", "closed", "verified", "evidence"} <= one.keys()
     assert (one["cameras"], one["overdue"], one["counts_for"]) == (4, True, "power")
+
+
+def test_findings_are_listed(told: Any) -> None:
+    """Those that hold; with `--days` those that ended too; narrowed by region; in the table with their count."""
+    (held,) = document(told("findings", "--json"))
+    assert (held["camera"], held["finding"], held["detail"], held["until"]) == (
+        "c01",
+        "protocol_without_reach",
+        "snmp",
+        None,
+    )
+    assert [one["camera"] for one in document(told("findings", "--days", "1", "--json"))] == ["c01", "c05"]
+    assert document(told("findings", "--region", "3202", "--json")) == []
+    code, out, _ = told("findings")
+    assert code == 0
+    assert "c01 路口" in out
+    assert "protocol_without_reach: 1 now" in out
+    assert told("findings", "--region", "3202")[1].endswith("No contradictions.\n")
+    for mistake in (("--region", "77"), ("--days", "-1")):
+        code, _, err = told("findings", *mistake)
+        assert (code, err.count("\n")) == (1, 1)
 
 
 def test_evidence_in_chinese(told: Any) -> None:

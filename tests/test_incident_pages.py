@@ -195,10 +195,23 @@ async def test_camera_page_names_all_devices_above(site: Site, client: ClientSes
 
 async def test_contradictions_are_told(site: Site, client: ClientSession) -> None:
     """Reach without a picture and a picture without reach are said on the camera's page."""
-    mute, dead = pages.views()[5], replace(pages.views()[3], seen_since_offline=True)
-    site.page = pages.page([mute, dead])
-    assert "网络可达，但取不到图像" in (await read(client, "/cameras/cam-00006")).text
-    assert "网络探测无应答，但其他协议仍有应答" in (await read(client, "/cameras/cam-00004")).text
+    site.page = pages.troubled(site.page)
+    assert "网络可达，但取不到图像（假在线） 认证失败" in (await read(client, "/cameras/cam-00006")).text
+    assert "网络探测无应答，但其他协议有应答 snmp" in (await read(client, "/cameras/cam-00004")).text
+    assert "状态矛盾" not in (await read(client, "/cameras/cam-00001")).text
+
+
+async def test_contradictions_are_listed_on_the_first_page(site: Site, client: ClientSession) -> None:
+    """Counts by finding, and each camera with its finding, of the region and class chosen; none: no section."""
+    site.page = pages.troubled(site.page)
+    told = section(await read(client, "/?lang=en"), "Contradictions", "Cameras that are bad now")
+    assert "reachable, but gives no picture (false online): 1" in told
+    assert "not reachable, yet another protocol gets answers: 1" in told
+    assert "cam-00004" in told
+    part = section(await read(client, "/?lang=en&region=320612"), "Contradictions", "Cameras that are bad now")
+    assert "cam-00006" in part
+    assert "cam-00004" not in part
+    assert "Contradictions" not in (await read(client, "/?lang=en&region=320602002")).text
 
 
 async def test_camera_outside_service_and_without_upstream(site: Site, client: ClientSession) -> None:

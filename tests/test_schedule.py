@@ -217,6 +217,25 @@ async def test_hold_and_release() -> None:
     assert probe.closed
 
 
+async def test_a_look_asks_what_is_held_once() -> None:
+    """A held turn that is looked at is asked once and stays held; one that is not held is left alone."""
+    probe = OneByOne()
+    b = bench(probe, interval=10.0)
+    b.schedule.plan([TurnSpec("s", "c"), TurnSpec("free", "c")])
+    b.schedule.hold("s", "c")
+    for subject in ("s", "s", "free", "stranger"):
+        b.schedule.look(subject, "c")
+    task = asyncio.create_task(b.schedule.run())
+    await asyncio.sleep(0.3)
+    assert [subject for subject, *_ in probe.asked].count("s") == 1
+    assert [subject for subject, *_ in probe.asked].count("free") == 0
+    b.schedule.look("s", "c")
+    await asyncio.sleep(0.2)
+    assert [subject for subject, *_ in probe.asked].count("s") == 2
+    await b.schedule.stop()
+    await task
+
+
 async def test_ask_again_brings_forward_only() -> None:
     """A retry is asked early; it never delays what is due sooner."""
     probe = OneByOne()

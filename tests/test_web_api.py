@@ -10,6 +10,7 @@ from importlib import resources
 import pytest
 from aiohttp import ClientSession
 
+from healthd.disagreements import Discord
 from healthd.incidents.incident import Cause, CountsFor, Happening, Kind, What
 from healthd.web.server import make_app
 from tests import pages
@@ -94,6 +95,8 @@ async def test_openapi_describes_what_is_served(site: Site, client: ClientSessio
     assert {(path, method) for path, methods in described["paths"].items() for method in methods} == served
     schemas = described["components"]["schemas"]
     feed = await json_of(client, "/api/v1/incidents?since=0")
+    found = await json_of(client, "/api/v1/findings")
+    assert isinstance(found, dict)
     mapped = await json_of(client, "/api/v1/regions.geojson")
     assert isinstance(feed, dict)
     assert isinstance(mapped, dict)
@@ -106,13 +109,15 @@ async def test_openapi_describes_what_is_served(site: Site, client: ClientSessio
         "Incident": await json_of(client, "/api/v1/incidents"),
         "Feed": [feed],
         "Happening": feed["feed"],
+        "Findings": [found],
+        "Finding": found["findings"],
         "Map": [mapped],
         "MapRegion": mapped["features"],
     }
     for name, answer in answers.items():
         assert isinstance(answer, list)
         assert set(answer[0]) == set(schemas[name]["properties"]) == set(schemas[name]["required"])
-    words = {"Kind": Kind, "Cause": Cause}
+    words = {"Kind": Kind, "Cause": Cause, "FindingKind": Discord}
     assert {name: schemas[name]["enum"] for name in words} == {name: [*each] for name, each in words.items()}
     assert schemas["Happening"]["properties"]["what"]["enum"] == [*What]
     assert schemas["Incident"]["properties"]["counts_for"]["enum"] == [*CountsFor]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from healthd.commands import incident_plan, incident_statistics
+from healthd.commands import incident_findings, incident_plan, incident_statistics
 from healthd.commands.ask_daemon import post
 from healthd.commands.choices import known_region, region_and_below
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
@@ -31,7 +31,8 @@ def add_to(commands: Commands) -> None:
         "incidents",
         help="what has to be repaired, and by whom",
         description="List incidents, those opened last at the end. `plan` tells what to repair first, `stats` how "
-        "repairs went; `ack` and `close` tell the running daemon (its token, if it needs one, in HEALTHD_TOKEN).",
+        "repairs went, `findings` where reach and picture contradict each other; `ack` and `close` tell the "
+        "running daemon (its token, if it needs one, in HEALTHD_TOKEN).",
     )
     add_config(parser)
     parser.add_argument("--open", action="store_true", dest="only_open", help="only those that are open")
@@ -44,9 +45,10 @@ def add_to(commands: Commands) -> None:
     add_json(parser)
     parser.set_defaults(work=_list)
     # `-c FILE` may stand before or after the word: what is left out after it must not hide what stood before.
-    actions = parser.add_subparsers(title="actions", metavar="plan | stats | ack | close")
+    actions = parser.add_subparsers(title="actions", metavar="plan | stats | findings | ack | close")
     incident_plan.add_to(actions)
     incident_statistics.add_to(actions)
+    incident_findings.add_to(actions)
     _add_act(actions, "ack", "acknowledge", "say that somebody has taken an incident on")
     _add_act(actions, "close", "close", "close an incident: its subject is asked again first, and must answer")
 

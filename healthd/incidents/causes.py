@@ -25,6 +25,9 @@ class Finding:
 
 def of_camera(facts: CameraFacts, port: PortFacts | None, above: DeviceFacts | None) -> Finding:
     """A camera that alone does not answer, with its port as it was read since (None: not read)."""
+    if facts.otherwise:
+        # It lives: neither the camera nor its port is broken, something in between lets no ping through.
+        return Finding(Cause.UNKNOWN, (clue("answers_otherwise", check=facts.otherwise), clue("advice_reach")))
     if above is None:
         return Finding(Cause.UNKNOWN, (clue("no_upstream"),))
     name = above.device.name

@@ -54,7 +54,7 @@ def likely_cause(fleet: Fleet, key: Key, cameras: Collection[str], before: Cause
         above = fleet.devices.get(facts.camera.placement.upstream)
         found = causes.of_camera(facts, _port(fleet, facts), above)
         # The first reading after the outage decides: later ones show the repair, or the camera already back.
-        return found if before is Cause.UNKNOWN else None
+        return found if before is Cause.UNKNOWN or facts.otherwise else None
     return causes.of_other(kind, facts)
 
 

@@ -59,6 +59,7 @@ class CameraFacts:
     refused_since: Moment = 0  # 0: the login is not known to be refused
     offset_seconds: float | None = None  # camera clock − ours
     offset_since: Moment = 0  # since when it has been off by more than the limit; 0: it is not
+    otherwise: str = ""  # the check that got an answer since the reach gives none
     flips: list[Moment] = field(default_factory=list)  # of the online axis, within the flapping window
 
 
@@ -216,7 +217,7 @@ class Fleet:
             return
         if state not in (State.UNKNOWN, facts.online) and facts.online is not State.UNKNOWN:
             facts.flips.append(since)
-        facts.online, facts.since, facts.decided = state, since, decided or since
+        facts.online, facts.since, facts.decided, facts.otherwise = state, since, decided or since, ""
         for device in facts.line:
             down = self.devices[device].down
             if state is State.OFFLINE:
@@ -225,6 +226,15 @@ class Fleet:
                 down.pop(camera, None)
         self.dirty_cameras.add(camera)
         self.dirty_devices.update(facts.line)
+
+    def otherwise_is(self, camera: str, check: str, *, answers: bool) -> None:
+        """A check other than the reach got an answer of a camera that is offline, or got none."""
+        facts = self.cameras.get(camera)
+        if facts is None or facts.online is not State.OFFLINE or answers == bool(facts.otherwise):
+            return
+        if answers or facts.otherwise == check:
+            facts.otherwise = check if answers else ""
+            self.dirty_cameras.add(camera)
 
     def picture_is(
         self, camera: str, state: State, since: Moment, faults: tuple[str, ...] = (), reason: str = ""

@@ -13,6 +13,7 @@ from healthd.model import Ending, Exemption, Moment
 from healthd.store import courses
 from healthd.store.connect import reading_engine, writing_engine
 from healthd.store.copies import Manifest, backup, restore
+from healthd.store.disagreement_rows import prune_disagreements
 from healthd.store.errors import StoreError, explained
 from healthd.store.exemption_rows import write_records
 from healthd.store.files import Lock, path_of
@@ -126,7 +127,8 @@ class Store(Reader):
         return count
 
     def prune(self, before: Moment, courses_before: Moment = 0) -> int:
-        """Forget flips, closed incidents and happenings from before `before`; returns how many flips went.
+        """Forget flips, closed incidents, happenings and ended disagreements from before `before`; returns how
+        many flips went.
 
         Flips are packed into courses first, so no figure changes. Courses, and the runs that rates need with
         them, go when their month ended before `courses_before`. It goes by pieces, between which others write.
@@ -150,6 +152,7 @@ class Store(Reader):
         for forget, moment in (
             (prune_incidents, before),
             (prune_happenings, before),
+            (prune_disagreements, before),
             (courses.forget, courses_before),
         ):
             while self._pruned_once(forget, moment):

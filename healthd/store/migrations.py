@@ -78,11 +78,23 @@ def _add_courses(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _add_disagreements(connection: Connection) -> None:
+    for statement in (
+        "CREATE TABLE disagreements (id INTEGER NOT NULL, camera INTEGER NOT NULL, finding TEXT NOT NULL,"
+        " since BIGINT NOT NULL, until BIGINT NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (id),"
+        " FOREIGN KEY(camera) REFERENCES cameras (key))",
+        "CREATE UNIQUE INDEX disagreements_once ON disagreements (camera, finding, since)",
+        "CREATE INDEX disagreements_by_end ON disagreements (until, since)",
+    ):
+        connection.exec_driver_sql(statement)
+
+
 STEPS: Steps = (
     Step("incidents and what happened to them", _add_incidents),
     Step("what each camera usually sees", _add_picture_references),
     Step("exemptions, where devices hang, and changes of levers", _add_exemptions),
     Step("courses: days without evidence", _add_courses),
+    Step("contradictions between levels of evidence", _add_disagreements),
 )
 """Step n (from 0) leads from version n + 1 to n + 2. Only ever append."""
 

@@ -8,11 +8,12 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, select
 
+from healthd.disagreements import Disagreement
 from healthd.exemptions import Cover
 from healthd.incidents.incident import Happening, Incident
 from healthd.model import Axis, CameraHistory, Flip, Moment, PictureReference, Placement, Region, State
 from healthd.periods import Span
-from healthd.store import incident_rows, picture_rows, schema
+from healthd.store import disagreement_rows, incident_rows, picture_rows, schema
 from healthd.store.courses import SETTLED, Courses, Timeline, mark
 from healthd.store.errors import damaged
 from healthd.store.flip_rows import judged
@@ -124,6 +125,15 @@ class Reader(LeverReader):
                 else:
                     found[camera] = placement
         return found
+
+    def disagreements(self, start: Moment, end: Moment) -> list[Disagreement]:
+        """Contradictions that began before `end` and had not ended before `start`, by when they began."""
+        with self._reading() as connection:
+            rows = connection.execute(disagreement_rows.within(start, end)).all()
+        try:
+            return disagreement_rows.disagreements(rows)
+        except UNDECODABLE as error:
+            raise damaged(self.path, f"disagreements: {error!r}") from error
 
     def regions(self) -> dict[str, Region]:
         """Every region that was ever known, as it was named last."""

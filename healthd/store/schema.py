@@ -238,6 +238,20 @@ lever_changes = Table(
     Index("lever_changes_once", "at", "lever", "subject", "recorded", unique=True),
 )
 
+disagreements = Table(
+    # Contradictions between levels of evidence; `until` 0: it holds.
+    "disagreements",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("camera", Integer, ForeignKey("cameras.key"), nullable=False),
+    Column("finding", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("disagreements_once", "camera", "finding", "since", unique=True),
+    Index("disagreements_by_end", "until", "since"),
+)
+
 PLACEMENT_COLUMNS = ("region", "class", "unit", "maintainer", "lifecycle", "upstream", "service_hours", "picture")
 """In the order of `model.Placement`'s fields."""
 

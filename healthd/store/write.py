@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from healthd.disagreements import Disagreement
 from healthd.incidents.incident import Happening
 from healthd.model import (
     Change,
@@ -22,6 +23,7 @@ from healthd.model import (
     Region,
 )
 from healthd.store import schema
+from healthd.store.disagreement_rows import write_disagreements
 from healthd.store.exemption_rows import write_levers, write_links
 from healthd.store.incident_rows import write_happenings
 from healthd.store.picture_rows import write_references
@@ -38,7 +40,8 @@ class Batch:
     `reboots`: the new total of each camera that rebooted. `happenings`: in the order in which they happened; each
     goes into the feed, and its incident is kept as it stood after the last of them. `references`: what cameras
     usually see, as learnt last; `forgotten`: the cameras whose older ones go. `links`: where devices hang from
-    now on. `levers`: changes of rules, thresholds and marks, each with its own `recorded`.
+    now on. `levers`: changes of rules, thresholds and marks, each with its own `recorded`. `disagreements`: those
+    that began or ended.
     """
 
     flips: Sequence[Flip] = ()
@@ -55,6 +58,7 @@ class Batch:
     forgotten: Sequence[str] = ()
     links: Sequence[DeviceLink] = ()
     levers: Sequence[LeverChange] = ()
+    disagreements: Sequence[Disagreement] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError where a caller broke a promise that later reading relies on."""
@@ -88,6 +92,7 @@ class Bundle:
         self.forgotten: set[str] = set()
         self.links: list[tuple[DeviceLink, Moment]] = []
         self.levers: list[LeverChange] = []
+        self.disagreements: list[Disagreement] = []
 
     def add(self, batch: Batch) -> None:
         """Append one batch."""
@@ -109,6 +114,7 @@ class Bundle:
         self.references.update(((one.camera, one.lit), one) for one in batch.references)
         self.links.extend((link, batch.recorded) for link in batch.links)
         self.levers.extend(batch.levers)
+        self.disagreements.extend(batch.disagreements)
 
     def cameras(self) -> Iterable[str]:
         """Every camera id in it, some more than once."""
@@ -117,6 +123,7 @@ class Bundle:
         for named in (self.memories, self.reached, self.reboots, self.names, self.forgotten):
             yield from named
         yield from (camera for camera, _ in self.references)
+        yield from (one.camera for one in self.disagreements)
 
 
 _ROWS_AT_ONCE = 1000
@@ -170,6 +177,7 @@ def write_rows(connection: Connection, bundle: Bundle, keys: Mapping[str, int]) 
     write_references(connection, bundle.references.values(), bundle.forgotten, key)
     write_links(connection, bundle.links)
     write_levers(connection, bundle.levers)
+    write_disagreements(connection, bundle.disagreements, key)
     return fresh
 
 

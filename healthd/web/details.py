@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
+from healthd.disagreements import Disagreement
 from healthd.incidents.incident import Incident
 from healthd.live import CameraView, Page
 from healthd.model import Device, Flip, Inventory, Maintainer
@@ -96,6 +97,7 @@ class CameraDetail:
     sibling_states: Mapping[str, int]
     incidents: Sequence[IncidentLine]
     flips: Sequence[Flip]
+    findings: Sequence[Disagreement]
 
 
 def render_camera(deps: WebDeps, page: Page, camera_id: str, reader: Reader) -> bytes:
@@ -137,6 +139,7 @@ def camera_detail(page: Page, camera_id: str, flips: Sequence[Flip]) -> CameraDe
         siblings=siblings[:MAX_SIBLINGS],
         sibling_states=Counter(str(view.online) for view in siblings),
         incidents=[incident_line(one, inventory, page.at, len(one.camera_ids)) for one in incidents],
+        findings=[one for one in page.findings if one.camera == camera_id],
         flips=sorted(flips, key=lambda flip: flip.at, reverse=True)[:MAX_FLIPS],
     )
 

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from healthd.live import CameraView, Page
 from healthd.model import Inventory, Moment, State
 from healthd.rates import Row
+from healthd.web.findings import MAX_FINDINGS, FindingLine, finding_lines
 from healthd.web.incident_view import (
     MAX_INCIDENTS,
     IncidentLine,
@@ -79,6 +80,8 @@ class Overview:
     heads: Mapping[tuple[str, str], int]  # (axis, state) -> cameras, of the same
     incidents: Sequence[IncidentLine]  # largest first, MAX_INCIDENTS at most
     incident_count: int
+    findings: Sequence[FindingLine]  # latest first, MAX_FINDINGS at most
+    finding_counts: Mapping[str, int]  # all of what was chosen, by finding
     bad: Sequence[BadCamera]  # latest first, MAX_BAD at most, without the folded ones
     bad_count: int  # all
     folded: int  # bad cameras that stand under a listed incident of several
@@ -98,6 +101,7 @@ def overview(page: Page, choice: Choice) -> Overview:
     depth_limit = len(inside) if len(inside) <= MAX_REGIONS else 1
     incidents = _incidents(page, choice.class_, inside)
     listed = incidents[:MAX_INCIDENTS]
+    findings = finding_lines(page, inside, choice.class_)
     bad = _bad(page, choice.class_, inside)
     single = _unfolded(bad, listed)
     heads = _sum_heads(page, choice.class_, roots)
@@ -114,6 +118,8 @@ def overview(page: Page, choice: Choice) -> Overview:
         heads=heads,
         incidents=listed,
         incident_count=len(incidents),
+        findings=findings[:MAX_FINDINGS],
+        finding_counts=Counter(str(line.finding.finding) for line in findings),
         bad=[_describe(page.inventory, view, state, since) for since, view, state in single[:MAX_BAD]],
         bad_count=len(bad),
         folded=len(bad) - len(single),

@@ -11,7 +11,7 @@ from importlib import resources
 from aiohttp import hdrs, web
 
 from healthd.exposition import Format, accepts_gzip, negotiate
-from healthd.web import api, details, incident_api, incident_forms, outlines, pages, probe
+from healthd.web import api, details, findings, incident_api, incident_forms, outlines, pages, probe
 from healthd.web.acts import FORM_KEYS, FormKeys
 from healthd.web.auth import MAP_PATH, add_security_headers, admitted_as, guard
 from healthd.web.deps import DEPS, SCRAPES, VIEWS, WebDeps
@@ -46,6 +46,7 @@ def make_app(deps: WebDeps) -> web.Application:
             web.get("/api/v1/cameras", api.cameras),
             web.get("/api/v1/cameras/{id}", api.camera),
             web.get("/api/v1/rates", api.rates),
+            web.get("/api/v1/findings", findings.findings),
             web.get("/api/v1/incidents", incident_api.incidents),
             web.get("/api/v1/incidents/{id}", incident_api.incident),
             web.post("/api/v1/incidents/{id}/acknowledge", incident_api.acknowledge),

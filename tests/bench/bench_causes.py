@@ -1,8 +1,8 @@
 """A simulated week of faults through the real core: does each become one incident, with its true cause?
 
 `python -m tests.bench.bench_causes [CAMERAS] [FAULTS] [DAYS] [SEED] [--write]` prints the table and what went
-wrong; `--write` puts the table into docs/causes.md. Time is simulated, so a week takes minutes. Cameras are asked every minute only around the faults
-of their own county: elsewhere nothing changes, and asking would only cost time.
+wrong; `--write` puts the table into docs/causes.md. Time is simulated, so a week takes minutes. Cameras are asked
+every minute only around the faults of their own county: elsewhere nothing changes, and asking would cost time.
 """
 
 from __future__ import annotations
