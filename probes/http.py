@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from urllib.parse import quote, urljoin, urlsplit
@@ -21,6 +21,7 @@ from probes.login import Login
 
 MAX_URL = 2000  # characters
 _MAX_SENDS = 5  # of one exchange: challenges and redirects together
+_KEPT_SECONDS = 1.0  # an open connection waits so long for the next call of the same asking
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PORTS = MappingProxyType({"http": 80, "https": 443})
 
@@ -42,11 +43,13 @@ _NETWORK = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A GET where `body` is None, else a POST of what `body` returns (asked anew for every sending)."""
+    """A GET where `body` is None, else a POST of what `body` returns (asked anew for every sending). It must only
+    ask, for it may be sent twice. `last`: the connection is not kept for another one."""
 
     url: str
     body: Callable[[], bytes] | None = None
     content_type: str = ""
+    last: bool = True
 
     @property
     def method(self) -> str:
@@ -76,8 +79,7 @@ class HttpClient:
             limit=0,  # the scheduler's seats are the limit
             limit_per_host=4,  # channels of one NVR share an address
             ssl=_unverified(),
-            # Cameras drop idle connections without a word, and a POST on a dropped one would count against them.
-            force_close=True,
+            keepalive_timeout=_KEPT_SECONDS,
             resolver=aiohttp.ThreadedResolver(),  # never used for addresses, which are literals
         )
         self._session = aiohttp.ClientSession(
@@ -113,21 +115,32 @@ class HttpClient:
             headers["Content-Type"] = request.content_type
         if authorization is not None:
             headers["Authorization"] = authorization
+        if request.last:
+            headers["Connection"] = "close"
         try:
-            async with self._session.request(
-                request.method,
-                url,
-                data=None if request.body is None else request.body(),
-                headers=headers,
-                allow_redirects=False,
-            ) as response:
-                body = await self._read(response)
-                if isinstance(body, Result):
-                    return body
-                challenges = tuple(response.headers.getall("WWW-Authenticate", ()))
-                return Reply(response.status, body, challenges, response.headers.get("Location", ""))
+            try:
+                return await self._sent(request, url, headers)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                if isinstance(error, aiohttp.ClientConnectorError):
+                    return failure(error)
+                # Cameras drop kept connections without a word, and that must not count against them.
+                return await self._sent(request, url, headers)
         except (aiohttp.ClientError, OSError) as error:
             return failure(error)
+
+    async def _sent(self, request: Request, url: URL, headers: Mapping[str, str]) -> Reply | Result:
+        async with self._session.request(
+            request.method,
+            url,
+            data=None if request.body is None else request.body(),
+            headers=headers,
+            allow_redirects=False,
+        ) as response:
+            body = await self._read(response)
+            if isinstance(body, Result):
+                return body
+            challenges = tuple(response.headers.getall("WWW-Authenticate", ()))
+            return Reply(response.status, body, challenges, response.headers.get("Location", ""))
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes | Result:
         if response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):

@@ -187,7 +187,8 @@ class _Asking:
         def body() -> bytes:
             return soap.envelope(operation, self._token() if with_token else None)
 
-        reply = await self._probe.http.exchange(Request(uri, body, operation.content_type), self._login)
+        request = Request(uri, body, operation.content_type, last=operation.name == "GetSnapshotUri")
+        reply = await self._probe.http.exchange(request, self._login)
         if isinstance(reply, Result):
             return dataclasses.replace(reply, detail=f"{operation.name}: {reply.detail}")
         return self._judged(operation.name, reply, await self._read(read, reply.body))

@@ -1,14 +1,17 @@
-"""Where URLs may lead, and what an error says of whom. The exchanges are told in test_onvif and test_frame."""
+"""Where URLs may lead, what an error says of whom, how long a connection is kept. The exchanges are told in
+test_onvif and test_frame, over a camera that closes every connection after one answer without saying so."""
 
 from __future__ import annotations
 
+import asyncio
 import errno
 
 import aiohttp
 import pytest
 
-from probes.base import Outcome, Reason, Result
-from probes.http import failure, normalised, place, redirected
+from probes.base import Outcome, Reason, Result, Target
+from probes.http import HttpClient, Reply, Request, failure, normalised, place, redirected
+from probes.login import Login
 
 
 @pytest.mark.parametrize(
@@ -68,3 +71,31 @@ def test_our_own_troubles_are_not_the_cameras(number: int, outcome: Outcome, rea
     for error in (OSError(number, "x"), aiohttp.ClientOSError(number, "x")):
         result = failure(error)
         assert (result.outcome, result.reason) == (outcome, reason)
+
+
+async def test_a_connection_serves_one_asking_and_no_more() -> None:
+    """Calls of one asking share a connection; with the last of them it is closed."""
+    opened, closed = 0, asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened
+        opened += 1
+        while await reader.readline():
+            while (await reader.readline()).strip():
+                pass
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        closed.set()
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    client, login = HttpClient(1000), Login(Target("127.0.0.1"))
+    for last in (False, False, True):
+        reply = await client.exchange(Request(url, last=last), login)
+        assert isinstance(reply, Reply)
+        assert reply.body == b"ok"
+    await asyncio.wait_for(closed.wait(), 5)
+    assert opened == 1
+    await client.close()
+    server.close()
+    await server.wait_closed()
