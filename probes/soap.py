@@ -267,7 +267,8 @@ def _all(element: etree._Element, *names: str) -> Iterator[etree._Element]:
 
 
 def _first(element: etree._Element, name: str) -> etree._Element | None:
-    return next(_all(element, name), None)
+    found = next(element.iter(f"{{*}}{name}"), None)  # in C; what has an undeclared prefix is not found so
+    return next(_all(element, name), None) if found is None else found
 
 
 def _text(element: etree._Element, name: str, limit: int = _MAX_TEXT) -> str:

@@ -69,9 +69,9 @@ class Zeep:
         onvif, zeep = importlib.import_module("onvif"), importlib.import_module("zeep")
         wsse = importlib.import_module("zeep.wsse.username")
 
-        directory = Path(onvif.__file__).parent / "wsdl"
+        directory = Path(str(onvif.__file__)).parent / "wsdl"
         if not directory.is_dir():
-            directory = Path(onvif.__file__).parent.parent / "wsdl"
+            directory = Path(str(onvif.__file__)).parent.parent / "wsdl"
         transport = zeep.Transport(operation_timeout=5)
         token = wsse.UsernameToken(login.username, login.password, use_digest=True)
         self.clients = {
