@@ -13,8 +13,10 @@ from typing import ClassVar
 
 from healthd import __version__
 from healthd.commands import (
+    changes,
     dashboards,
     demo,
+    exempt,
     incidents,
     inventory,
     picture,
@@ -59,7 +61,21 @@ def make_parser() -> argparse.ArgumentParser:
         "--log-level", default="info", choices=["debug", "info", "warning", "error"], help="default: info"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (demo, run, probe, picture, rates, report, incidents, inventory, store, token, dashboards):
+    for module in (
+        demo,
+        run,
+        probe,
+        picture,
+        rates,
+        report,
+        changes,
+        exempt,
+        incidents,
+        inventory,
+        store,
+        token,
+        dashboards,
+    ):
         module.add_to(commands)
     return parser
 

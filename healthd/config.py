@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from healthd.credentials import Login
+from healthd.exemption_options import ExemptionOptions
 from healthd.incident_options import IncidentOptions
 from healthd.picture_options import PictureOptions
 from healthd.problems import BadInput, Problem, Wrong, did_you_mean
@@ -168,6 +169,7 @@ class _File(Section):
     inventory_guard: InventoryGuard = InventoryGuard()
     author: Label = "inventory"
     incidents: IncidentOptions = IncidentOptions()
+    exemptions: ExemptionOptions = ExemptionOptions()
     picture: PictureOptions = PictureOptions()
     reports: Annotated[tuple[ScheduledReport, ...], Field(strict=False)] = ()
     reports_dir: Annotated[AbsolutePath, Field(validate_default=True)] = "reports"  # type: ignore[assignment]
@@ -219,6 +221,7 @@ class Config:
     inventory_guard: InventoryGuard
     author: str
     incidents: IncidentOptions
+    exemptions: ExemptionOptions
     picture: PictureOptions
     reports: tuple[ScheduledReport, ...]
     reports_dir: Path

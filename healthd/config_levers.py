@@ -13,8 +13,9 @@ from pydantic import BaseModel
 from healthd.config import Config
 from healthd.model import LeverChange, Moment
 
-CALENDAR, CHECK, PROFILE, STATE, THRESHOLD = "calendar", "check", "profile", "state", "threshold"
-LEVERS = (PROFILE, THRESHOLD, CHECK, STATE, CALENDAR)
+CALENDAR, CHECK, FILING, PROFILE, STATE = "calendar", "check", "filing", "profile", "state"
+THRESHOLD = "threshold"
+LEVERS = (PROFILE, THRESHOLD, CHECK, STATE, CALENDAR, FILING)
 """The levers that the configuration has. Others (`false_alarm` ...) are recorded where people move them."""
 
 
@@ -32,6 +33,7 @@ def config_levers(config: Config) -> Mapping[tuple[str, str], str]:
                 found[PROFILE, f"{profile.name}.{field.name}"] = getattr(profile, field.name)
     for name, options in config.checks.items():
         found |= {(CHECK, f"{name}.{key}"): value for key, value in options.model_dump().items()}
+    found |= {(FILING, key): value for key, value in config.exemptions.model_dump().items()}
     found |= {(STATE, key): value for key, value in config.state.model_dump(exclude={"picture_max_age"}).items()}
     found |= {(THRESHOLD, f"picture.{key}"): value for key, value in config.picture}
     return {key: text_of(value) for key, value in found.items()}

@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TypeAlias
 
-from healthd.model import DeviceLink, Ending, Exemption, Moment, Placement, ScopeKind
+from healthd.model import Device, DeviceLink, Ending, Exemption, Moment, Placement, ScopeKind
 from healthd.timeline import FOREVER, joined
 
 Placements: TypeAlias = Sequence[tuple[Moment, Placement | None]]
@@ -37,6 +37,17 @@ def folded(filed: Iterable[Exemption], endings: Iterable[Ending]) -> list[Exempt
 
 def _rank(ending: Ending) -> tuple[Moment, Moment, str]:
     return ending.at, ending.filed, ending.id
+
+
+def standing(one: Exemption, now: Moment) -> str:
+    """planned | in_force | over | ended (before its time) | withdrawn (ended before it began) | corrected."""
+    if one.corrected_by:
+        return "corrected"
+    if one.until == one.start:
+        return "withdrawn"
+    if one.until <= now:
+        return "ended" if one.until < one.end else "over"
+    return "planned" if now < one.start else "in_force"
 
 
 class Cover:
@@ -81,6 +92,15 @@ class Cover:
                 free = [*_without(free, begun, ended)]
             taken += [(begun, ended, one) for begun, ended in free]
         return sorted(taken, key=lambda share: share[0])
+
+    def device_spans(self, device: Device) -> tuple[tuple[Moment, Moment], ...]:
+        """When a device is exempt as it hangs and stands now: by itself, one above it, or its region."""
+        claims = (*self._devices.get(device.id, ()), *self._regions.get(device.region, ()))
+        return tuple(joined(sorted((start, end) for start, end, _ in claims)))
+
+    def covering(self, camera: str, placements: Placements) -> set[str]:
+        """The ids of all exemptions that cover it at some time."""
+        return {one.id for _, _, one in self._claims(camera, placements)}
 
     def _claims(self, camera: str, placements: Placements) -> Iterator[Share]:
         yield from self._cameras.get(camera, ())

@@ -4,6 +4,98 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+EXEMPT_REASONS: Mapping[str, Mapping[str, str]] = {
+    "zh": {
+        "construction": "道路或工程施工",
+        "power_works": "计划停电、电力检修",
+        "network_works": "运营商线路割接、检修",
+        "force_majeure": "不可抗力",
+        "event": "重大活动保障",
+        "damage": "被盗或人为损坏",
+        "scrapping": "待报废",
+        "relocation": "点位迁移",
+        "upgrade": "升级改造",
+        "other": "其他",
+    },
+    "en": {
+        "construction": "construction works",
+        "power_works": "planned power cut",
+        "network_works": "works on the operator's line",
+        "force_majeure": "force majeure",
+        "event": "public event",
+        "damage": "stolen or damaged by others",
+        "scrapping": "to be scrapped",
+        "relocation": "relocation",
+        "upgrade": "replacement or rebuilding",
+        "other": "other",
+    },
+}
+"""By `model.ExemptReason`."""
+
+LEVERS: Mapping[str, Mapping[str, str]] = {
+    "zh": {
+        "exemption": "报备",
+        "exemption_end": "报备提前终止",
+        "lifecycle": "使用状态变更",
+        "class": "类别变更",
+        "service_hours": "服务时段变更",
+        "picture": "图像考核变更",
+        "region": "所属区域变更",
+        "unit": "责任单位变更",
+        "maintainer": "运维单位变更",
+        "added": "新增摄像机",
+        "removed": "移出台账",
+        "profile": "考核口径变更",
+        "threshold": "图像判定阈值变更",
+        "check": "探测参数变更",
+        "state": "状态判定规则变更",
+        "calendar": "统计周期变更",
+        "filing": "报备规则变更",
+        "false_alarm": "误报标记",
+    },
+    "en": {
+        "exemption": "exemption",
+        "exemption_end": "exemption ended early",
+        "lifecycle": "lifecycle",
+        "class": "class",
+        "service_hours": "service hours",
+        "picture": "picture expected",
+        "region": "region",
+        "unit": "unit",
+        "maintainer": "maintainer",
+        "added": "camera added",
+        "removed": "camera removed",
+        "profile": "profile",
+        "threshold": "picture threshold",
+        "check": "check",
+        "state": "state rules",
+        "calendar": "calendar",
+        "filing": "filing rules",
+        "false_alarm": "false alarm",
+    },
+}
+"""By `levers.Line.lever`."""
+
+EFFECTS: Mapping[str, Mapping[str, str]] = {
+    "zh": {
+        "out": "移出考核",
+        "in": "纳入考核",
+        "moved": "改计他处",
+        "regraded": "改变判定",
+        "none": "本期无影响",
+        "untold": "无法测算",
+    },
+    "en": {
+        "out": "taken out",
+        "in": "brought in",
+        "moved": "booked elsewhere",
+        "regraded": "judged otherwise",
+        "none": "no effect",
+        "untold": "cannot be told",
+    },
+}
+"""By `levers.Effect`."""
+
 FAULTS: Mapping[str, Mapping[str, str]] = {
     "zh": {
         "no_signal": "无信号",

@@ -28,11 +28,12 @@ FLOORS = (
     "healthd.fields healthd.model healthd.profile_words healthd.rows healthd.tables healthd.yamltext",
     "healthd.dashboards healthd.daylight healthd.disagreements healthd.periods healthd.section"
     " healthd.service_hours healthd.state",
-    "healthd.camera_rows healthd.credentials healthd.fleet_rows healthd.incident_options"
+    "healthd.camera_rows healthd.credentials healthd.exemption_options healthd.fleet_rows"
+    " healthd.incident_options"
     " healthd.picture_options healthd.picture_state healthd.profile_options healthd.timeline healthd.web_options",
     "healthd.report_options",
     "healthd.buckets healthd.config healthd.exemptions healthd.gallery healthd.inventory",
-    "healthd.config_levers healthd.pool",
+    "healthd.config_levers healthd.filing healthd.pool",
     "healthd.lever_effects healthd.methods",
     "healthd.cells healthd.levers healthd.rates healthd.setup healthd.sightings",
     "healthd.topology",
@@ -41,7 +42,7 @@ FLOORS = (
     "healthd.city healthd.clock healthd.core healthd.metrics healthd.schedule healthd.selfmetrics healthd.store"
     " healthd.web",
     "healthd.figures healthd.prober healthd.repairs healthd.upkeep",
-    "healthd.attributed healthd.change_list healthd.settings",
+    "healthd.attributed healthd.change_list healthd.exemption_desk healthd.settings",
     "healthd.report",
     "healthd.front",
     "healthd.daemon",

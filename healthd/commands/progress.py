@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -47,3 +49,19 @@ class Progress:
         what = f"writing {stage}" if stage in _FORMATS else f"reading {stage}, {count:,} cameras"
         print(f"\r\033[K[{bar:.<{_WIDTH}}] {share:4.0%}  {what}", end="", file=sys.stderr, flush=True)
         self._shown = True
+
+
+@contextmanager
+def cameras_counted() -> Iterator[Callable[[int], None]]:
+    """Counts on the terminal once it takes longer than two seconds."""
+    begun, shown = time.monotonic(), False
+
+    def each(count: int) -> None:
+        nonlocal shown
+        if count % 500 == 0 and sys.stderr.isatty() and time.monotonic() - begun > _PATIENCE_SECONDS:
+            print(f"\r{count:,} cameras", end="", file=sys.stderr, flush=True)
+            shown = True
+
+    yield each
+    if shown:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 from healthd.attributed import attributed_figures
 from healthd.commands.choices import add_by, add_period, chosen_period, known_by, known_region, with_profile
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
+from healthd.commands.progress import cameras_counted
 from healthd.commands.rate_definitions import print_definitions
 from healthd.config import Config
 from healthd.figures import Figures, figures, watch_of
@@ -24,7 +22,6 @@ from healthd.rates import Row, explain, percent
 from healthd.setup import Setup, rate_terms, read_setup
 from healthd.store import Store
 
-_SLOW_SECONDS = 2.0
 _VERDICTS = {"pass": "32", "fail": "31", "insufficient": "33"}
 
 
@@ -78,7 +75,7 @@ def _read(arguments: argparse.Namespace, setup: Setup, store: Store, span: Span)
     known_region(arguments.region, rate_terms(setup, store.regions()).inventory)
     if arguments.camera:
         _known_camera(arguments.camera, store)
-    with _progress() as each:
+    with cameras_counted() as each:
         make = attributed_figures if arguments.rate in ATTRIBUTED else figures
         found = make(
             store,
@@ -99,22 +96,6 @@ def _known_camera(camera: str, store: Store) -> None:
     names = store.names()
     if camera not in names:
         raise Wrong(f'--camera "{camera}": never seen', did_you_mean(camera, list(names)))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int], None]]:
-    """Counts on the terminal once it takes longer than two seconds."""
-    begun, shown = time.monotonic(), False
-
-    def each(count: int) -> None:
-        nonlocal shown
-        if count % 500 == 0 and sys.stderr.isatty() and time.monotonic() - begun > _SLOW_SECONDS:
-            print(f"\r{count:,} cameras", end="", file=sys.stderr, flush=True)
-            shown = True
-
-    yield each
-    if shown:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def _print(found: Figures, config: Config) -> None:

@@ -1,0 +1,59 @@
+"""Files that exemptions rest on, kept beside the store by their checksum: no name of a user's is ever a path."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from healthd.model import EvidenceFile
+from healthd.store.errors import StoreError, explained
+from healthd.store.files import beside, replace_durably
+
+_DIRECTORY_MODE, _FILE_MODE = 0o750, 0o640
+
+
+def evidence_directory(store: Path) -> Path:
+    """`healthd.db.evidence`: one file a checksum."""
+    return beside(store, ".evidence")
+
+
+def read_evidence(file: Path, limit: int) -> bytes:
+    """The content of a user's file. Raises StoreError: not there, not a plain file, empty, larger than `limit`."""
+    with explained(file):
+        if file.exists() and not file.is_file():
+            raise StoreError(f"{file}: not a plain file: name a document or a photograph")
+        with file.open("rb") as opened:
+            content = opened.read(limit + 1)
+    if not content:
+        raise StoreError(f"{file}: empty: name the file that proves it")
+    if len(content) > limit:
+        raise StoreError(
+            f"{file}: larger than {limit:,} bytes: make it smaller, or raise exemptions.evidence_max_bytes"
+        )
+    return content
+
+
+def described(name: str, content: bytes) -> EvidenceFile:
+    """What a record says of a file."""
+    return EvidenceFile(name, hashlib.sha256(content).hexdigest(), len(content))
+
+
+def keep_evidence(store: Path, content: bytes) -> None:
+    """Keep a file; on the disk, whole, when this returns. One that is kept already is not written again."""
+    place = evidence_directory(store) / hashlib.sha256(content).hexdigest()
+    with explained(place):
+        place.parent.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+        if not place.exists():
+            _write_whole(place, content)
+
+
+def _write_whole(place: Path, content: bytes) -> None:
+    partial = beside(place, f".{os.getpid()}.partial")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _FILE_MODE)
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(content)
+        replace_durably(partial, place)
+    finally:
+        partial.unlink(missing_ok=True)
