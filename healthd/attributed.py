@@ -20,6 +20,7 @@ def attributed_figures(
     by: str = "maintainer",
     region: str = "",
     camera: str = "",
+    version: int = 0,
     each: Callable[[int], None] = lambda count: None,
 ) -> Figures:
     """The rows of `usage` and `attributable` for the configured profiles; parameters as for `figures.figures`.

@@ -93,6 +93,12 @@ def _store_url(value: object, info: ValidationInfo) -> str:
     return f"sqlite:///{surroundings(info).directory / path}"
 
 
+class PeriodOptions(Section):
+    """How months become final; seconds. `appeal`: how long a published month can be appealed against."""
+
+    appeal: Duration = 7 * _DAY
+
+
 class StoreOptions(Section):
     """Where flips, heartbeats and histories are kept. `url` is absolute."""
 
@@ -159,6 +165,7 @@ class _File(Section):
         AfterValidator(_unique),
     ] = ("default",)
     month_starts_on: Annotated[int, Field(ge=1, le=28)] = 1
+    periods: PeriodOptions = PeriodOptions()
     small_region: Annotated[int, Field(ge=0, le=100_000)] = 20
     store: StoreOptions = Field(default_factory=dict, validate_default=True)  # its URL becomes absolute
     web: WebOptions = WebOptions()
@@ -211,6 +218,7 @@ class Config:
     profiles: tuple[str, ...]
     definitions: Mapping[str, Profile]
     month_starts_on: int
+    periods: PeriodOptions
     small_region: int
     store: StoreOptions
     web: WebOptions

@@ -5,21 +5,25 @@ Who asks here gets the same figures as everybody else, and is told how firm they
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from healthd import __version__
+from healthd.config import Config
+from healthd.frozen import Copy, freeze, unpack
 from healthd.model import CameraHistory, Moment
-from healthd.periods import Span, windows_at
+from healthd.periods import Span, parse_month, windows_at
+from healthd.pool import Terms
 from healthd.rates import Row, rows
 from healthd.setup import Setup, rate_terms
-from healthd.store import Store
+from healthd.store import PeriodCopy, Store
+from healthd.store.errors import damaged
+from healthd.store.period_rows import FINAL, PROVISIONAL
 from healthd.timeline import Watch
 from healthd.windows import Booked, Windows
-
-PROVISIONAL = "provisional"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Figures:
     where what is known of it ends, not after `span.end`. `standing`: provisional (may still change) | published
     (in its appeal window) | final (frozen). `version`: 0 while nothing is frozen, else the number of the frozen
     copy that these are. `inventory`: digest of the inventory files, `program`: version of the healthd, that the
-    figures were made with.
+    figures were made with. `versions`: all frozen copies of a final month, the first one and its amendments.
     """
 
     rows: Sequence[Row]
@@ -40,6 +44,7 @@ class Figures:
     version: int = 0
     inventory: str = ""
     program: str = __version__
+    versions: Sequence[PeriodCopy] = ()
 
     @property
     def clipped(self) -> bool:
@@ -60,19 +65,60 @@ def figures(
     by: str = "region",
     region: str = "",
     camera: str = "",
+    version: int = 0,
     each: Callable[[int], None] = lambda count: None,
 ) -> Figures:
     """The figures of `span` for the configured profiles and checks.
 
-    `by`: region | unit | maintainer | camera. `region`: only what was booked in or below it; `camera`: only this
-    one; "" for all. `each` is told how many cameras were read so far. Takes seconds for a large fleet: never call
-    it on the event loop. Raises StoreError.
+    `by`: region | department | unit | maintainer | camera | tag:NAME. `region`: only what was booked in or below
+    it; `camera`: only this one; "" for all. A month that is final is answered from its frozen copy, by those of
+    the configured profiles that were frozen, or by all frozen ones where none was; `version`: which copy, 0 for
+    the newest. `each` is told how many cameras were read so far. Takes seconds for a large fleet: never call it on
+    the event loop. Raises StoreError.
     """
+    copies = [copy for copy in store.period_copies() if (copy.start, copy.end) == (span.start, span.end)]
+    final = [copy for copy in copies if copy.standing == FINAL]
+    if final:
+        chosen = next((copy for copy in final if copy.version == version), final[-1])
+        frozen = copy_of(store, chosen)
+        names = {name for _, name in frozen.columns}
+        wanted = names.intersection(setup.config.profiles) or names
+        kept = tuple(row for row in frozen.rows(by=by, region=region, camera=camera) if row.profile in wanted)
+        return Figures(
+            kept, span, frozen.until, FINAL, chosen.version, chosen.inventory, chosen.program, versions=final
+        )
     terms = rate_terms(setup, store.regions())
     watch = watch_of(store, setup.config.timezone, span)
     histories = store.histories(span.start, span.end, cameras={camera} if camera else None)
     found = rows(_counted(histories, each), watch, terms, by=by, region=region)
-    return Figures(tuple(found), span, watch.until, inventory=setup.inventory.digest)
+    standing = copies[-1].standing if copies else PROVISIONAL
+    return Figures(tuple(found), span, watch.until, standing, inventory=setup.inventory.digest)
+
+
+def month_span(store: Store, config: Config, name: str) -> Span:
+    """The month `YYYY-MM`: as it was when it was made final, else as the configuration begins months. ValueError
+    with the remedy."""
+    span = parse_month(name, config.timezone, config.month_starts_on)
+    for copy in store.period_copies():
+        if copy.month == name.strip() and copy.standing == FINAL:
+            span = Span(copy.start, copy.end)
+    return span
+
+
+def copy_of(store: Store, copy: PeriodCopy) -> Copy:
+    """What is frozen in a copy, ready to answer. Raises StoreError where it is damaged."""
+    try:
+        return unpack(store.period_content(copy))
+    except (ValueError, LookupError, TypeError, zlib.error) as error:
+        raise damaged(store.path, f"the {copy.standing} copy of {copy.month}: {error!r}") from error
+
+
+def take_copy(
+    store: Store, setup: Setup, span: Span, terms: Terms, each: Callable[[int], None] = lambda count: None
+) -> Copy:
+    """A frozen copy of the figures as they are now, judged by `terms`; what `figures` would answer."""
+    watch = watch_of(store, setup.config.timezone, span)
+    return freeze(_counted(store.histories(span.start, span.end), each), watch, terms)
 
 
 def watch_of(store: Store, zone: ZoneInfo, span: Span) -> Watch:

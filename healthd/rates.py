@@ -341,3 +341,18 @@ def explain(history: CameraHistory, watch: Watch, rate: str, profile: Profile) -
             entry = replace(entry, start=ledger.pop().start)
         ledger.append(entry)
     return ledger
+
+
+def tallies(
+    histories: Iterable[CameraHistory], watch: Watch, pool: Pool
+) -> Iterator[tuple[str, Sequence[Piece], Tally]]:
+    """(camera, its pieces, its tally alone) for each camera: all that `rows` makes of it."""
+    watch = watch.judging(pool.terms.profiles)
+    counting = counters(pool.columns, watch)
+    for history in histories:
+        found = [*pieces(history, watch, watch.start, watch.until)]
+        tally = _tally(counting)
+        tally.add(_booked(found, history.camera, pool))
+        for counter in counting:
+            _count(tally, counter, found, history.camera, pool)
+        yield history.camera, found, tally

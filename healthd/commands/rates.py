@@ -12,7 +12,7 @@ from healthd.commands.common import Commands, add_config, add_json, print_json, 
 from healthd.commands.progress import cameras_counted
 from healthd.commands.rate_definitions import print_definitions
 from healthd.config import Config
-from healthd.figures import Figures, figures, watch_of
+from healthd.figures import Figures, figures, month_span, watch_of
 from healthd.incidents.attribution import ATTRIBUTED, DOORS
 from healthd.model import CLASSES, Moment
 from healthd.periods import Span, iso
@@ -47,6 +47,9 @@ def add_to(commands: Commands) -> None:
         "--definitions", action="store_true", help="no figures: what each profile in use means, in words"
     )
     parser.add_argument("--lang", choices=["zh", "en"], default="en", help="of --definitions; default: en")
+    parser.add_argument(
+        "--version", type=int, metavar="N", help="of a month that is final: this version, not the newest"
+    )
     add_json(parser)
     parser.set_defaults(work=_rates)
 
@@ -59,6 +62,8 @@ def _rates(arguments: argparse.Namespace) -> int:
     span = chosen_period(arguments, setup.config)
     store = Store.open(setup.config.store.url, writer=False)
     try:
+        if arguments.month:
+            span = month_span(store, setup.config, arguments.month)
         if arguments.explain:
             return _print_ledger(arguments, setup, store, span)
         found = _read(arguments, setup, store, span)
@@ -84,12 +89,31 @@ def _read(arguments: argparse.Namespace, setup: Setup, store: Store, span: Span)
             by=arguments.by,
             region=arguments.region or "",
             camera=arguments.camera or "",
+            version=arguments.version or 0,
             each=each,
         )
+    _check_frozen(arguments, found)
     wanted = [
         row for row in found.rows if arguments.class_ in (None, row.class_) and arguments.rate in (None, row.rate)
     ]
     return replace(found, rows=wanted)
+
+
+def _check_frozen(arguments: argparse.Namespace, found: Figures) -> None:
+    """Raise Wrong where something was named that a final month does not hold, or that only a final one has."""
+    if arguments.version and not any(copy.version == arguments.version for copy in found.versions):
+        known = ", ".join(str(copy.version) for copy in found.versions)
+        raise Wrong(
+            f"--version {arguments.version}: there is none of this period",
+            f"versions: {known}" if known else "only a month that was made final has versions",
+        )
+    if arguments.profile and found.versions and found.rows:
+        names = list(dict.fromkeys(row.profile for row in found.rows))
+        if arguments.profile not in names:
+            raise Wrong(
+                f'--profile "{arguments.profile}": the month was made final without it',
+                f"frozen with it: {', '.join(names)}",
+            )
 
 
 def _known_camera(camera: str, store: Store) -> None:
@@ -105,6 +129,7 @@ def _print(found: Figures, config: Config) -> None:
     first = found.rows[0]
     clipped = ": nothing is known after the last heartbeat" if first.clipped else ""
     print(f"{config.site}, {iso(first.start, config.timezone)} to {iso(first.end, config.timezone)}{clipped}")
+    print(_firmness(found, config))
     if config.simulated:
         print("SIMULATED DATA")
     header = (
@@ -127,6 +152,17 @@ def _print(found: Figures, config: Config) -> None:
     for line, row in zip(text[1:], found.rows, strict=True):
         colour = _VERDICTS.get(row.verdict) if sys.stdout.isatty() else None
         print(f"\033[{colour}m{line}\033[0m" if colour else line)
+
+
+def _firmness(found: Figures, config: Config) -> str:
+    """How firm the figures are; of an amended month, why and by whom."""
+    if not found.version:
+        return found.standing
+    text = f"{found.standing}, version {found.version} of {len(found.versions)}"
+    [copy] = [copy for copy in found.versions if copy.version == found.version]
+    if copy.version > 1:
+        return f"{text}: amended at {iso(copy.at, config.timezone)} by {copy.author}: {copy.note}"
+    return f"{text}: frozen at {iso(copy.at, config.timezone)} by {copy.author}"
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -10,16 +10,17 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from healthd.model import Ending, Exemption, Moment
-from healthd.store import courses
+from healthd.store import courses, period_rows
 from healthd.store.connect import reading_engine, writing_engine
 from healthd.store.copies import Manifest, backup, restore
 from healthd.store.disagreement_rows import prune_disagreements
 from healthd.store.errors import StoreError, explained
 from healthd.store.exemption_rows import write_records
-from healthd.store.files import Lock, path_of
+from healthd.store.files import Lock, is_locked, path_of
 from healthd.store.flip_rows import prune_flips
 from healthd.store.incident_rows import prune_happenings, prune_incidents
 from healthd.store.migrations import STEPS, Step, Steps, check, upgrade, version_of
+from healthd.store.period_rows import PeriodCopy
 from healthd.store.read import Reader, Standing
 from healthd.store.write import Batch, Bundle, known_keys, prune_heartbeats, write_rows
 from healthd.store.writer import Writer
@@ -27,6 +28,7 @@ from healthd.store.writer import Writer
 __all__ = [
     "Batch",
     "Manifest",
+    "PeriodCopy",
     "Standing",
     "Step",
     "Store",
@@ -60,9 +62,13 @@ class Store(Reader):
         path = path_of(url)
         return _open_writer(path, steps) if writer else _open_reader(path, steps)
 
+    def in_use(self) -> bool:
+        """Whether a daemon has this store open."""
+        return is_locked(self.path)
+
     @classmethod
     def open_beside(cls, url: str) -> Store:
-        """Open a store to file exemptions in it, whether a daemon has it open or not: a few short transactions of
+        """Open a store to append records to it, whether a daemon has it open or not: a few short transactions of
         this process between those of the other. Raises StoreError like `open` for a reader."""
         path = path_of(url)
         reader = _open_reader(path, STEPS)
@@ -103,6 +109,12 @@ class Store(Reader):
         """Append a record of an exemption; on the disk when this returns. Raises StoreError: it is not."""
         with self._writing() as connection:
             write_records(connection, [record])
+            connection.commit()
+
+    def keep_period(self, copy: PeriodCopy, frozen: bytes) -> None:
+        """Append a frozen copy of a month, whole or not at all."""
+        with self._writing() as connection:
+            period_rows.keep(connection, copy, frozen)
             connection.commit()
 
     def roll_over(self, settled: Moment = 0) -> int:

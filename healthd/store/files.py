@@ -69,6 +69,23 @@ class Lock:
             self._descriptor = -1
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock of a store; a store whose lock cannot be tried is taken to be in use."""
+    try:
+        descriptor = os.open(beside(path, ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def create(path: Path) -> None:
     """An empty file with the store's permissions; one that is there stays as it is."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE))

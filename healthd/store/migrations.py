@@ -89,12 +89,22 @@ def _add_disagreements(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _add_period_copies(connection: Connection) -> None:
+    connection.exec_driver_sql(
+        "CREATE TABLE period_copies (seq INTEGER NOT NULL, month VARCHAR(7) NOT NULL, standing TEXT NOT NULL,"
+        " version INTEGER NOT NULL, at BIGINT NOT NULL, author TEXT NOT NULL, note TEXT NOT NULL,"
+        ' start BIGINT NOT NULL, "end" BIGINT NOT NULL, until BIGINT NOT NULL, inventory TEXT NOT NULL,'
+        " program TEXT NOT NULL, digest VARCHAR(64) NOT NULL, content BLOB NOT NULL, PRIMARY KEY (seq))"
+    )
+
+
 STEPS: Steps = (
     Step("incidents and what happened to them", _add_incidents),
     Step("what each camera usually sees", _add_picture_references),
     Step("exemptions, where devices hang, and changes of levers", _add_exemptions),
     Step("courses: days without evidence", _add_courses),
     Step("contradictions between levels of evidence", _add_disagreements),
+    Step("frozen copies of months", _add_period_copies),
 )
 """Step n (from 0) leads from version n + 1 to n + 2. Only ever append."""
 

@@ -13,11 +13,12 @@ from healthd.exemptions import Cover
 from healthd.incidents.incident import Happening, Incident
 from healthd.model import Axis, CameraHistory, Flip, Moment, PictureReference, Placement, Region, State
 from healthd.periods import Span
-from healthd.store import disagreement_rows, incident_rows, picture_rows, schema
+from healthd.store import disagreement_rows, incident_rows, period_rows, picture_rows, schema
 from healthd.store.courses import SETTLED, Courses, Timeline, mark
 from healthd.store.errors import damaged
 from healthd.store.flip_rows import judged
 from healthd.store.lever_reader import UNDECODABLE, LeverReader
+from healthd.store.period_rows import PeriodCopy
 from healthd.store.placement_rows import PLACED, placement
 from healthd.timeline import entries_since
 from probes.base import Memory
@@ -82,6 +83,19 @@ class Reader(LeverReader):
         """Up to when healthd is known to have seen; None before it ever did."""
         with self._reading() as connection:
             return connection.execute(select(func.max(_beats.end))).scalar()
+
+    def period_copies(self) -> list[PeriodCopy]:
+        """The frozen copies of all months, in the order in which they were made."""
+        with self._reading() as connection:
+            return period_rows.copies(connection)
+
+    def period_content(self, copy: PeriodCopy) -> bytes:
+        """What is frozen in a copy."""
+        with self._reading() as connection:
+            found = period_rows.content(connection, copy.seq)
+        if found is None:
+            raise damaged(self.path, f"the {copy.standing} copy of {copy.month} is gone")
+        return found
 
     def settled(self) -> Moment:
         """Up to when everything is decided and packed: no flip will be dated before it; 0 before the first

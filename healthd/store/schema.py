@@ -103,6 +103,26 @@ marks = Table(
     sqlite_with_rowid=False,
 )
 
+period_copies = Table(
+    # Frozen copies of months: see `period_rows`.
+    "period_copies",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("month", String(7), nullable=False),
+    Column("standing", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("end", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("inventory", Text, nullable=False),
+    Column("program", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
 heartbeats = Table(
     # healthd ran and saw from start to end. One row a run; its end moves.
     "heartbeats",
