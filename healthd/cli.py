@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from healthd import __version__
 from healthd.commands import (
+    alerting,
     changes,
     dashboards,
     demo,
@@ -73,6 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
         changes,
         exempt,
         incidents,
+        alerting,
         inventory,
         store,
         token,

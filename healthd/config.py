@@ -21,6 +21,7 @@ from pydantic import (
     create_model,
 )
 
+from healthd.alerting_options import AlertingOptions
 from healthd.credentials import Login
 from healthd.exemption_options import ExemptionOptions
 from healthd.incident_options import IncidentOptions
@@ -177,6 +178,7 @@ class _File(Section):
     author: Label = "inventory"
     incidents: IncidentOptions = IncidentOptions()
     exemptions: ExemptionOptions = ExemptionOptions()
+    alerting: AlertingOptions | None = None
     picture: PictureOptions = PictureOptions()
     reports: Annotated[tuple[ScheduledReport, ...], Field(strict=False)] = ()
     reports_dir: Annotated[AbsolutePath, Field(validate_default=True)] = "reports"  # type: ignore[assignment]
@@ -230,6 +232,7 @@ class Config:
     author: str
     incidents: IncidentOptions
     exemptions: ExemptionOptions
+    alerting: AlertingOptions | None
     picture: PictureOptions
     reports: tuple[ScheduledReport, ...]
     reports_dir: Path

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CollectorRegistry
 
 from healthd import __version__
+from healthd.alerting.watch import RoutesWatch
 from healthd.clock import Clock
 from healthd.config import Config
 from healthd.core import Core, Outbox, Past, Steering, placement_changes
@@ -82,6 +83,7 @@ class Daemon:
         self.registry = CollectorRegistry()
         self.metrics = SelfMetrics(self.registry, __version__)
         self.prober_metrics = self.metrics.prober(_PROBER)
+        self.routes = RoutesWatch(self.registry, lambda: (self.setup.config, self.setup.inventory))
         self.live = Live(naming(setup.config), setup.inventory)
         self.executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="picture")
         self.gallery = Gallery(judgement(setup), store.picture_references)
@@ -153,6 +155,7 @@ class Daemon:
             asyncio.create_task(self.prober.schedule.run(), name="schedule"),
             asyncio.create_task(self._tick(), name="tick"),
             asyncio.create_task(self._keep_windows(), name="windows"),
+            asyncio.create_task(self.routes.run(), name="routes"),
         ]
         for task in self._tasks:
             task.add_done_callback(self._ended)

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from healthd.alerting.files import misfits
 from healthd.config import Config, load_config
 from healthd.inventory import load_inventory, lost_share
 from healthd.model import Inventory, Region
 from healthd.pool import RATES, Terms
-from healthd.problems import BadInput, Problem, did_you_mean
+from healthd.problems import BadInput, Problem, Severity, did_you_mean
 from healthd.yamltext import read_yaml
 
 
@@ -31,7 +32,9 @@ def read_setup(path: Path) -> Setup:
     strange = [*_strange_regions(config, inventory), *_strange_thresholds(config, inventory)]
     if strange:
         raise BadInput(strange)
-    return Setup(config, inventory, warnings)
+    # Only warned of: a region that leaves the inventory must not keep a reload out.
+    misrouted = [dataclasses.replace(one, severity=Severity.WARNING) for one in misfits(config, inventory)]
+    return Setup(config, inventory, [*warnings, *misrouted])
 
 
 def _strange_regions(config: Config, inventory: Inventory) -> Iterator[Problem]:

@@ -101,12 +101,6 @@ def _incidents() -> list[Story]:
             (many(fleet, incident("1x60")), Check("30m", NEVER)),
             (many(fleet, incident("7x29 stale")), "29m", OF_INCIDENT, "40m"),
         ),
-        Story(
-            "HealthdUpstreamIncident",
-            "stays away from one that was a mass incident and is being repaired",
-            many(fleet, incident("40x20 3x40")),
-            [Check("30m", NEVER)],
-        ),
         *three(
             "HealthdCameraIncident",
             (many(fleet, incident("1x60")), Check("17m", OF_INCIDENT)),

@@ -24,8 +24,10 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 from pydantic import BaseModel
 
+from healthd.alerting_options import AlertingOptions, OnCall, Receiver, Smtp, Webhook, WecomApp
 from healthd.config import Config, _WholeFile, load_config
 from healthd.credentials import Login
+from healthd.hook_options import HookOptions, SmsOptions
 from healthd.inventory import load_inventory
 from healthd.picture_options import OwnThreshold
 from healthd.problems import BadInput
@@ -347,34 +349,39 @@ def test_every_key_is_documented() -> None:
     assert sorted(documented) == sorted(keys_below(_WholeFile, ""))
 
 
-REFUSED_SECRETS = {"password", "community", "auth_password", "priv_password"}
+REFUSED_SECRETS = {"password", "community", "auth_password", "priv_password", "token", "secret"}
+# Sections that the schema holds in a list, a mapping or not at all: how their keys are written, and what they are.
+BELOW: Mapping[str, tuple[str, type[BaseModel]]] = {
+    "credentials": (".<name>", Login),
+    "profile_definitions": (".<name>", ProfileOptions),
+    "tokens": ("[]", Token),
+    "thresholds": ("[]", OwnThreshold),
+    "reports": ("[]", ScheduledReport),
+    "mail": ("", MailOptions),
+    "tls": ("", Tls),
+    "alerting": ("", AlertingOptions),
+    "smtp": ("", Smtp),
+    "receivers": (".<name>", Receiver),
+    "webhooks": ("[]", Webhook),
+    "wecom_app": ("", WecomApp),
+    "maintainers": (".<id>", OnCall),
+    "hooks": (".<name>", HookOptions),
+    "sms": ("", SmsOptions),
+}
 
 
 def keys_below(model: type[BaseModel], prefix: str) -> Iterator[str]:
-    """Dotted names of all keys, from the schema itself."""
+    """Dotted names of all keys, from the schema itself; without those that are known only to be refused."""
     for name, info in model.model_fields.items():
         shape, where = str(info.annotation), prefix + name
-        if name == "credentials":
-            yield from (
-                key for key in keys_below(Login, f"{where}.<name>.") if key.split(".")[-1] not in REFUSED_SECRETS
-            )
-        elif name == "profile_definitions":
-            yield from keys_below(ProfileOptions, f"{where}.<name>.")
-        elif name == "tokens":
-            yield from keys_below(Token, f"{where}[].")
-        elif name == "thresholds":
-            yield from keys_below(OwnThreshold, f"{where}[].")
-        elif name == "reports":
-            yield from keys_below(ScheduledReport, f"{where}[].")
-        elif name == "mail" and not prefix:
-            options = keys_below(MailOptions, f"{where}.")
-            yield from (key for key in options if key.split(".")[-1] not in REFUSED_SECRETS)
-        elif name == "tls" and prefix == "web.":
-            yield from keys_below(Tls, f"{where}.")
+        if name in BELOW and "healthd" in shape:
+            mark, below = BELOW[name]
+            keys = keys_below(below, f"{where}{mark}.")
+            yield from (key for key in keys if key.split(".")[-1] not in REFUSED_SECRETS)
         elif name in PROBES and prefix == "checks.":
             yield from keys_below(PROBES[name].options, f"{where}.")
         elif isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
             yield from keys_below(info.annotation, f"{where}.")
         else:
             assert "healthd" not in shape or "DayHours" in shape, f"{where} has keys that are not listed"
-            yield where
+            yield where.removesuffix("_")

@@ -31,9 +31,10 @@ FLOORS = (
     "healthd.camera_rows healthd.credentials healthd.exemption_options healthd.fleet_rows"
     " healthd.incident_options"
     " healthd.picture_options healthd.picture_state healthd.profile_options healthd.timeline healthd.web_options",
-    "healthd.report_options",
+    "healthd.hook_options healthd.report_options",
+    "healthd.alerting_options",
     "healthd.buckets healthd.config healthd.exemptions healthd.gallery healthd.inventory",
-    "healthd.config_levers healthd.filing healthd.pool",
+    "healthd.alerting healthd.config_levers healthd.filing healthd.pool",
     "healthd.lever_effects healthd.methods",
     "healthd.cells healthd.levers healthd.rates healthd.setup healthd.sightings",
     "healthd.frozen healthd.topology",
