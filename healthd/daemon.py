@@ -31,6 +31,7 @@ from healthd.live import Live
 from healthd.model import Asked, Camera, Moment
 from healthd.prober import PING, Prober, Targets
 from healthd.problems import BadInput, Problem
+from healthd.report.desk import ReportDesk
 from healthd.schedule import Observers
 from healthd.selfmetrics import SelfMetrics
 from healthd.settings import core_rules, gated_checks, incident_policy, judgement, naming, references
@@ -90,6 +91,7 @@ class Daemon:
         self.prober = self._make_prober(setup)
         self.core = self._make_core(setup)
         self.jobs = Jobs(setup.config.timezone, self.metrics.job_failed)
+        self.reports = ReportDesk(lambda: self.setup.config, self.clock.now, self.registry)
         self.failed = False
         self.front = Front(
             setup=lambda: self.setup,
@@ -156,6 +158,7 @@ class Daemon:
             asyncio.create_task(self._tick(), name="tick"),
             asyncio.create_task(self._keep_windows(), name="windows"),
             asyncio.create_task(self.routes.run(), name="routes"),
+            asyncio.create_task(self.reports.keep_mailing(), name="mail"),
         ]
         for task in self._tasks:
             task.add_done_callback(self._ended)
@@ -366,6 +369,7 @@ class Daemon:
         log.info("reloaded cameras=%d changed=%d", len(setup.inventory.cameras), len(changes))
 
     def _loaded(self, now: Moment) -> None:
+        self.reports.schedule(self.jobs)
         lifecycles = [camera.placement.lifecycle for camera in self.setup.inventory.cameras.values()]
         self._placed_at = now
         self.metrics.reloaded(now, lifecycles)

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from healthd.core import Core
 from healthd.incidents.evidence import Clue, clue
+from healthd.kept import kept_file, kept_reports
 from healthd.live import Live, Page
 from healthd.metrics import MetricsPage
 from healthd.model import Camera, Device, Flip, Moment
@@ -68,6 +69,8 @@ class Front:
             flips=self._recent_flips,
             acknowledge=self._acknowledge,
             close=self._close,
+            reports=lambda: kept_reports(self.setup().config.reports_dir),
+            report_file=lambda report, name: kept_file(self.setup().config.reports_dir, report, name),
         )
         tls = None
         if web_options.tls is not None:

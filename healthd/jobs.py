@@ -40,6 +40,26 @@ class Jobs:
         trigger = CronTrigger(minute=minute, second=second, timezone=self._zone)
         self._scheduler.add_job(work, trigger, id=name, name=name, next_run_time=datetime.now(self._zone))
 
+    def calendar(
+        self,
+        name: str,
+        at: str,
+        work: Callable[[], object],
+        *,
+        day: int | None = None,
+        weekday: str | None = None,
+    ) -> None:
+        """The same at `HH:MM`, on one day of each month (1 to 28) or of each week (mon to sun), else daily."""
+        hour, minute = at.split(":")
+        trigger = CronTrigger(day=day, day_of_week=weekday, hour=hour, minute=minute, timezone=self._zone)
+        self._scheduler.add_job(work, trigger, id=name, name=name)
+
+    def drop(self, prefix: str) -> None:
+        """Take the jobs out of the calendar whose names begin so."""
+        for job in self._scheduler.get_jobs():
+            if job.id.startswith(prefix):
+                self._scheduler.remove_job(job.id)
+
     def start(self) -> None:
         self._scheduler.start()
 

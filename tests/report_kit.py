@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,10 +56,22 @@ def city_with_past(directory: Path, cameras: int = 120, days: int = 70, now: int
     return PastCity(directory / "healthd.yml", period.name)
 
 
+@contextlib.contextmanager
+def logging_as_before() -> Iterator[None]:
+    """The command line logs to the stderr of now, which pytest closes after the test."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    try:
+        yield
+    finally:
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
+
+
 def healthd_says(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     """(exit code, stdout, stderr) of one command in this process."""
     capsys.readouterr()
-    code = main([str(one) for one in arguments])
+    with logging_as_before():
+        code = main([str(one) for one in arguments])
     said = capsys.readouterr()
     return code, said.out, said.err
 

@@ -26,7 +26,7 @@ FLOORS = (
     "healthd healthd.agenda healthd.exposition healthd.geometry healthd.jobs healthd.problems healthd.profiles"
     " healthd.words",
     "healthd.fields healthd.model healthd.profile_words healthd.rows healthd.tables healthd.yamltext",
-    "healthd.dashboards healthd.daylight healthd.disagreements healthd.periods healthd.section"
+    "healthd.dashboards healthd.daylight healthd.disagreements healthd.kept healthd.periods healthd.section"
     " healthd.service_hours healthd.state",
     "healthd.camera_rows healthd.credentials healthd.exemption_options healthd.fleet_rows"
     " healthd.incident_options"

@@ -18,8 +18,9 @@ import pypdf
 import pytest
 from lxml import html as lxml_html
 
+from healthd.cli import main
 from healthd.rates import percent
-from tests.report_kit import PastCity, city_with_past, document, healthd_says
+from tests.report_kit import PastCity, city_with_past, document, healthd_says, logging_as_before
 from tests.running import daemon, edit_config, free_port, wait_until
 
 Says = pytest.CaptureFixture[str]
@@ -37,10 +38,9 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> PastCity:
 
 @pytest.fixture(scope="module")
 def folder(city: PastCity, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from healthd.cli import main
-
     made = tmp_path_factory.mktemp("report")
-    assert main(["report", "-c", str(city.config), "--month", city.month, "-o", str(made)]) == 0
+    with logging_as_before():
+        assert main(["report", "-c", str(city.config), "--month", city.month, "-o", str(made)]) == 0
     return made
 
 

@@ -7,16 +7,17 @@ import hashlib
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from healthd.commands.choices import known_region
 from healthd.commands.common import Commands, add_config, add_json, print_json
 from healthd.commands.progress import Progress
 from healthd.config import Config
+from healthd.kept import Kept, keep, write_files
 from healthd.model import Moment
 from healthd.problems import Wrong, did_you_mean
 from healthd.report.formats import FORMATS
-from healthd.report.keep import Kept, keep, write_files
 from healthd.report.make import Made, Order, make
 from healthd.report.material import Period, ReportKind
 from healthd.report.scribe import LANGUAGES
@@ -47,6 +48,9 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--keep", action="store_true", help="put it into reports_dir, with checksums, as scheduled reports are"
     )
+    parser.add_argument(
+        "--mail", action="append", default=[], metavar="ADDRESS", help="with --keep: the daemon mails it there"
+    )
     add_json(parser)
     parser.set_defaults(work=_report)
 
@@ -62,6 +66,8 @@ def _formats(text: str) -> tuple[str, ...]:
 def _report(arguments: argparse.Namespace) -> int:
     setup, now = read_setup(arguments.config), time.time_ns() // 1_000_000
     period = _period(arguments, setup.config, now)
+    if arguments.mail and (not arguments.keep or setup.config.mail is None):
+        raise Wrong("--mail needs --keep and a mail server", "add --keep, and mail: to the configuration")
     order = Order(
         period, arguments.lang, arguments.format or FORMATS, arguments.region, _maintainer(arguments, setup)
     )
@@ -73,7 +79,8 @@ def _report(arguments: argparse.Namespace) -> int:
     finally:
         store.close()
     if arguments.keep:
-        kept = keep(setup.config.reports_dir, about(made, order, now), made.files)
+        described = replace(about(made, order, now), mail=tuple(arguments.mail))
+        kept = keep(setup.config.reports_dir, described, made.files)
         paths = {name: setup.config.reports_dir / kept.id / name for name in made.files}
     else:
         paths = dict(zip(made.files, write_files(arguments.output, made.files), strict=True))

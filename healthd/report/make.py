@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from healthd.kept import slug
 from healthd.model import Moment
 from healthd.report.build import build
 from healthd.report.document import Report
 from healthd.report.formats import FormatError, Options, renderer
 from healthd.report.gather import Step, gather, gather_work
-from healthd.report.keep import slug
 from healthd.report.material import Period, ReportKind
 from healthd.report.worklist import build_worklist
 from healthd.setup import Setup

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from aiohttp import web
 from healthd.exposition import Format
 from healthd.incidents.evidence import Clue
 from healthd.incidents.incident import Happening, Incident
+from healthd.kept import Kept
 from healthd.live import Page
 from healthd.model import Camera, Device, Flip, Moment
 from healthd.web.share import Shared
@@ -66,6 +68,8 @@ class WebDeps:
     flips: Callable[[str], Sequence[Flip]]
     acknowledge: Callable[[str, str, str], Clue | None]
     close: Callable[[str, str, str], Awaitable[Clue | None]]
+    reports: Callable[[], Iterable[Kept]] = tuple
+    report_file: Callable[[str, str], Path | None] = lambda report, name: None
 
 
 DEPS = web.AppKey("deps", WebDeps)

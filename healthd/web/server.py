@@ -11,7 +11,7 @@ from importlib import resources
 from aiohttp import hdrs, web
 
 from healthd.exposition import Format, accepts_gzip, negotiate
-from healthd.web import api, details, findings, incident_api, incident_forms, outlines, pages, probe
+from healthd.web import api, details, findings, incident_api, incident_forms, outlines, pages, probe, reports
 from healthd.web.acts import FORM_KEYS, FormKeys
 from healthd.web.auth import MAP_PATH, add_security_headers, admitted_as, guard
 from healthd.web.deps import DEPS, SCRAPES, VIEWS, WebDeps
@@ -33,6 +33,8 @@ def make_app(deps: WebDeps) -> web.Application:
             web.get("/incidents/{id}", details.incident_page),
             web.post("/incidents/{id}", incident_forms.act_on_incident),
             web.get("/cameras/{id}", details.camera_page),
+            web.get("/reports", reports.page),
+            web.get("/reports/{id}/{file:.+}", reports.download),
             web.get("/style.css", style),
             web.get("/-/healthy", healthy),
             web.get("/-/ready", ready),
@@ -47,6 +49,7 @@ def make_app(deps: WebDeps) -> web.Application:
             web.get("/api/v1/cameras/{id}", api.camera),
             web.get("/api/v1/rates", api.rates),
             web.get("/api/v1/findings", findings.findings),
+            web.get("/api/v1/reports", reports.listed),
             web.get("/api/v1/incidents", incident_api.incidents),
             web.get("/api/v1/incidents/{id}", incident_api.incident),
             web.post("/api/v1/incidents/{id}/acknowledge", incident_api.acknowledge),

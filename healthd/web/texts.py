@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from healthd.exposition import parse_accept
 from healthd.web.incident_texts import INCIDENTS_EN, INCIDENTS_ZH
+from healthd.web.report_texts import REPORTS_EN, REPORTS_ZH
 from healthd.words import FAULTS, REASONS
 
 _ZH = {
@@ -166,8 +167,8 @@ def _words(language: str) -> Mapping[str, str]:
 
 
 TEXTS: Mapping[str, Mapping[str, str]] = {
-    "zh": {**_ZH, **INCIDENTS_ZH, **_words("zh")},
-    "en": {**_EN, **INCIDENTS_EN, **_words("en")},
+    "zh": {**_ZH, **INCIDENTS_ZH, **REPORTS_ZH, **_words("zh")},
+    "en": {**_EN, **INCIDENTS_EN, **REPORTS_EN, **_words("en")},
 }
 
 

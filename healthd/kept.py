@@ -102,8 +102,8 @@ def kept_file(folder: Path, report: str, name: str) -> Path | None:
     known = _read(folder / report)
     if known is None or name not in {*known.files, SUMS}:
         return None
-    path = folder / report / name
-    return path if path.is_file() else None
+    path = (folder / report / name).resolve()
+    return path if path.is_file() and path.is_relative_to((folder / report).resolve()) else None
 
 
 def slug(text: str) -> str:
