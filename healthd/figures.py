@@ -113,6 +113,13 @@ def copy_of(store: Store, copy: PeriodCopy) -> Copy:
         raise damaged(store.path, f"the {copy.standing} copy of {copy.month}: {error!r}") from error
 
 
+def frozen_terms(store: Store, span: Span) -> Terms | None:
+    """What a final month was judged by when it was frozen last; None where the span is none."""
+    final = [copy for copy in store.period_copies() if (copy.start, copy.end) == (span.start, span.end)]
+    final = [copy for copy in final if copy.standing == FINAL]
+    return copy_of(store, final[-1]).terms if final else None
+
+
 def take_copy(
     store: Store, setup: Setup, span: Span, terms: Terms, each: Callable[[int], None] = lambda count: None
 ) -> Copy:

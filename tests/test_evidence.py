@@ -1,84 +1,202 @@
-"""Evidence is kept as codes and told in the reader's language."""
+"""Evidence for a dispute: whole, readable, checkable, and the same whenever it is made."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from string import Formatter
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from healthd.incidents.evidence import SENTENCES, Clue, clue, plain, restored_clue, stored_clue
-from healthd.words import FAULTS, REASONS
-from probes.base import Reason
-from probes.picture.verdict import Fault
+from healthd.evidence_pack import packed, problems
+from healthd.incidents.incident import Cause, Happening, Incident, Kind, What
+from healthd.model import Axis, Exemption, ExemptReason, Flip, Scope, ScopeKind, State
+from healthd.store import Batch
+from tests.site_kit import DAY, HOUR, Site
 
 
-def blanks_of(sentence: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(sentence) if name}
+@pytest.fixture
+def site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Site:
+    return Site(tmp_path / "site", capsys)
 
 
-def test_every_sentence_is_there_in_both_languages() -> None:
-    """Each code has a sentence in English and one in Chinese, and both have the same blanks."""
-    assert SENTENCES["en"].keys() == SENTENCES["zh"].keys()
-    for code, english in SENTENCES["en"].items():
-        chinese = SENTENCES["zh"][code]
-        assert blanks_of(english) == blanks_of(chinese), code
-        assert any("一" <= sign <= "鿿" for sign in chinese), code
+def make(site: Site, directory: Path) -> Path:
+    code, out, err = site.run("evidence", "--camera", "a", "--month", site.month, "-o", str(directory))
+    assert code == 0, err
+    path = directory / f"evidence-a-{site.month}.zip"
+    assert out.startswith(f"{path}: ")
+    return path
 
 
-def test_closed_sets_have_words() -> None:
-    """Every fault and every reason has a word in both languages."""
-    for language in SENTENCES:
-        assert {*Fault} <= FAULTS[language].keys()
-        assert {*Reason} <= REASONS[language].keys()
+def files_of(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def document(files: dict[str, bytes], name: str) -> Any:
+    return json.loads(files[name])
+
+
+def rows(files: dict[str, bytes], name: str) -> list[dict[str, str]]:
+    return [*csv.DictReader(io.StringIO(files[name].decode("utf-8-sig")))]
+
+
+def dispute(site: Site) -> None:
+    """The outage of camera a is an incident, half of it is exempt, and its results are known."""
+    down = site.span.start + 5 * DAY
+    evidence = ({"asked": down + 1, "state": "offline", "reason": "timeout"},) * 3 + (
+        {"siblings": 4, "siblings_answered": 4},
+    )
+    flip = Flip("a", Axis.ONLINE, down + 1, State.OFFLINE, State.ONLINE, (), "timeout", down + 30_000, evidence)
+    incident = Incident(
+        "i-1", Kind.OFFLINE, Cause.POWER, "a", site.region, "1", "school", "north", frozenset("a"), down, down
+    )
+    with site.store() as store:
+        store.write(Batch(flips=[flip], happenings=[Happening(down, What.OPENED, incident)]))
+        store.file(
+            Exemption(
+                "x-1",
+                Scope(ScopeKind.CAMERA, "a"),
+                down + 3 * HOUR,
+                down + 6 * HOUR,
+                ExemptReason.POWER_WORKS,
+                "Wang",
+                "Li",
+                down,
+            )
+        )
+
+
+def test_a_pack_holds_all_that_decided_the_figure(site: Site, tmp_path: Path) -> None:
+    """Ledger, results, incident, exemption, placement and heartbeats are in it; the ledger adds up to rates."""
+    dispute(site)
+    files = files_of(make(site, tmp_path))
+    [online] = [
+        one for one in document(files, "ledger.json") if (one["rate"], one["profile"]) == ("online", "default")
+    ]
+    whole = sum(entry["seconds"] for entry in online["entries"])
+    assert whole == (site.span.end - site.span.start) / 1000
+    kinds = {entry["bucket"]: entry["seconds"] for entry in online["entries"] if entry["bucket"] != "good"}
+    assert kinds == {"bad": 3 * 3600.0, "exempt": 3 * 3600.0}
+    [bad] = [entry for entry in online["entries"] if entry["bucket"] == "bad"]
+    assert bad["why"] == "offline"
+    assert [result["reason"] for result in bad["decided_by"][1]["results"][:3]] == ["timeout"] * 3
+    [row] = [
+        row
+        for row in document(files, "rates.json")
+        if (row["rate"], row["class"], row["profile"]) == ("online", "all", "default")
+    ]
+    last = online["entries"][-1]
+    assert (last["good_seconds"], last["assessed_seconds"]) == (row["good_seconds"], row["assessed_seconds"])
+    assert [one["incident"] for one in document(files, "incidents.json")] == ["i-1"]
+    assert [one["exemption"] for one in document(files, "exemptions.json")] == ["x-1"]
+    assert rows(files, "placements.csv")[0]["unit"] == "school"
+    assert len(rows(files, "heartbeats.csv")) == 1
+    assert len(rows(files, "flips.csv")) == 3
+    assert "在线率" in files["profiles.json"].decode()
+    assert "暂定" in files["README.zh.txt"].decode()
+    assert "provisional" in files["README.en.txt"].decode()
+
+
+def test_the_same_data_give_the_same_bytes(site: Site, tmp_path: Path) -> None:
+    """Two packs of one month are byte for byte the same; both sides can compare one checksum."""
+    dispute(site)
+    assert make(site, tmp_path / "one").read_bytes() == make(site, tmp_path / "two").read_bytes()
+
+
+def test_a_pack_can_be_checked_with_and_without_healthd(site: Site, tmp_path: Path) -> None:
+    """`--verify` needs no configuration, and `sha256sum -c` does as well."""
+    path = make(site, tmp_path)
+    code, out, _ = site.run("evidence", "--verify", str(path))
+    assert (code, "good, sha256 " in out) == (0, True)
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "out")
+    subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=tmp_path / "out", check=True)
+
+
+def changed(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {**files, "ledger.csv": files["ledger.csv"].replace(b"offline", b"online!")}
+
+
+def without(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: content for name, content in files.items() if name != "flips.json"}
+
+
+def added(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {**files, "note.txt": b"trust me"}
+
+
+def no_manifest(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: content for name, content in files.items() if name != "manifest.json"}
 
 
 @pytest.mark.parametrize(
-    ("one", "english", "chinese"),
+    ("spoil", "says"),
     [
-        (
-            clue("port_off", port="Gi1/0/3", device="一号交换机"),
-            "port Gi1/0/3 of 一号交换机 is switched off",
-            "一号交换机 的端口 Gi1/0/3 已被人为关闭",
-        ),
-        (
-            clue("picture_faulty", faults="dark,blur"),
-            "its picture is faulty: too dark, blurred",
-            "图像异常：画面过暗、画面模糊",
-        ),
-        (
-            clue("no_picture", reason="refused"),
-            "it answers, but gives no picture (refused by the device)",
-            "摄像机有应答但取不到图像（设备拒绝）",
-        ),
-        (clue("clock_off", offset=-90), "its clock is -90 s off", "设备时钟偏差 -90 秒"),
-        (clue("restarted", device="{port}%s"), "{port}%s is back and had restarted: it was without power", None),
+        (changed, "ledger.csv: changed"),
+        (without, "flips.json: missing"),
+        (added, "note.txt: not in the manifest"),
+        (no_manifest, "not an evidence pack"),
     ],
 )
-def test_each_reader_gets_his_language(one: Clue, english: str, chinese: str | None) -> None:
-    """The same clue reads in English and in Chinese; names are never taken for blanks."""
-    assert one.text() == english
-    if chinese is not None:
-        assert one.text("zh") == chinese
+def test_what_was_changed_is_found(site: Site, tmp_path: Path, spoil: Any, says: str) -> None:
+    """A file that was changed, taken out or put in is named, with exit 1."""
+    path = make(site, tmp_path)
+    path.write_bytes(packed(spoil(files_of(path))))
+    code, _, err = site.run("evidence", "--verify", str(path))
+    assert (code, says in err) == (1, True), err
+    assert "Traceback" not in err
 
 
-@pytest.mark.parametrize(
-    "one", [clue("flapped", name="五号", times=4), plain("sw-1 does not answer since 15:00.")]
-)
-def test_store_gives_back_what_it_took(one: Clue) -> None:
-    """A clue survives the store, and so does a sentence of an earlier version, which reads the same everywhere."""
-    again = restored_clue(json.loads(json.dumps(stored_clue(one))))
-    assert again == one
-    assert again.text("zh") == one.text("zh")
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no more", b"<html>", bytes(5000)])
+def test_what_is_no_pack_is_one_sentence(content: bytes) -> None:
+    """Anything else is told, not raised."""
+    [problem] = problems(content)
+    assert "not an evidence pack" in problem
 
 
-def test_clue_of_another_version_is_no_crash() -> None:
-    """A code, or a blank, that this version does not know is shown as it is."""
-    assert restored_clue(["from_the_future", {"device": "x"}]).text("zh") == "from_the_future"
-    assert restored_clue(["restarted", {}]).text() == "? is back and had restarted: it was without power"
+def test_every_cut_of_a_pack_is_told(site: Site, tmp_path: Path) -> None:
+    """A pack that broke off anywhere, or with a flipped byte anywhere, is never called good nor a traceback."""
+    whole = make(site, tmp_path).read_bytes()
+    for length in range(0, len(whole), max(1, len(whole) // 150)):
+        assert [*problems(whole[:length])], length
+        spoilt = bytearray(whole)
+        spoilt[length] ^= 0x10
+        [*problems(bytes(spoilt))]  # a byte of a .zip's own may not matter; it must not raise
 
 
-def test_a_rule_cannot_use_a_sentence_that_is_not_there() -> None:
-    """A misspelt code is a bug that shows at once."""
-    with pytest.raises(ValueError, match="no sentence"):
-        clue("portoff")
+def test_requests_that_make_no_sense(site: Site, tmp_path: Path) -> None:
+    """Exit 1 and the remedy; nothing is written."""
+    for arguments, says in (
+        ((), "which evidence?"),
+        (("--camera", "a"), "which evidence?"),
+        (("--camera", "aa", "--month", site.month), "never seen"),
+        (("--camera", "a", "--month", "2026-99"), "is not a month"),
+        (("--camera", "a", "--month", "1999-01"), "nothing is known"),
+        (("--verify", str(tmp_path / "none.zip")), "No such file"),
+        (("--camera", "a", "--month", site.month, "-o", "/proc/none"), "No such file"),
+    ):
+        code, _, err = site.run("evidence", *arguments)
+        assert (code, says in err) == (1, True), (arguments, err)
+        assert "Traceback" not in err
+
+
+def test_explain_shows_the_results_behind_each_interval(site: Site) -> None:
+    """`rates --explain` prints under each interval what was asked when and what came of it, and running sums."""
+    dispute(site)
+    code, out, err = site.run("rates", "--month", site.month, "--camera", "a", "--explain", "--rate", "online")
+    assert code == 0, err
+    [line] = [line for line in out.splitlines() if " bad " in line and "default" not in line][:1]
+    assert "offline" in line
+    assert "10800.000" in line
+    assert "timeout" in out
+    assert "4 of 4 siblings answered" in out
+    documents = json.loads(
+        site.run("rates", "--month", site.month, "--camera", "a", "--explain", "--profile", "default", "--json")[1]
+    )
+    assert {one["rate"] for one in documents} == {"online", "intact"}
+    assert all(one["profile"] == "default" for one in documents)

@@ -43,8 +43,8 @@ FLOORS = (
     "healthd.city healthd.clock healthd.core healthd.metrics healthd.schedule healthd.selfmetrics healthd.store"
     " healthd.web",
     "healthd.figures healthd.period_rules healthd.prober healthd.repairs healthd.upkeep",
-    "healthd.attributed healthd.change_list healthd.exemption_desk healthd.settings",
-    "healthd.report",
+    "healthd.attributed healthd.ledger healthd.change_list healthd.exemption_desk healthd.settings",
+    "healthd.evidence_pack healthd.report",
     "healthd.front",
     "healthd.daemon",
     "healthd.commands",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 from healthd.attributed import attributed_figures
 from healthd.commands.choices import add_by, add_period, chosen_period, known_by, known_region, with_profile
@@ -12,13 +13,14 @@ from healthd.commands.common import Commands, add_config, add_json, print_json, 
 from healthd.commands.progress import cameras_counted
 from healthd.commands.rate_definitions import print_definitions
 from healthd.config import Config
-from healthd.figures import Figures, figures, month_span, watch_of
+from healthd.figures import Figures, figures, month_span
 from healthd.incidents.attribution import ATTRIBUTED, DOORS
-from healthd.model import CLASSES, Moment
+from healthd.ledger import Ledger, ledgers, told
+from healthd.model import CLASSES
 from healthd.periods import Span, iso
 from healthd.pool import RATES
 from healthd.problems import Wrong, did_you_mean
-from healthd.rates import Row, explain, percent
+from healthd.rates import Row, percent
 from healthd.setup import Setup, rate_terms, read_setup
 from healthd.store import Store
 
@@ -186,36 +188,32 @@ def _print_ledger(arguments: argparse.Namespace, setup: Setup, store: Store, spa
     if not arguments.camera:
         raise Wrong("--explain needs --camera ID", "a ledger is of one camera")
     _known_camera(arguments.camera, store)
-    zone = setup.config.timezone
-    watch = watch_of(store, zone, span)
-    terms = rate_terms(setup, store.regions())
-    [history] = store.histories(span.start, span.end, cameras={arguments.camera})
-    ledgers = [
-        (rate, profile, explain(history, watch, rate, profile))
-        for profile in terms.profiles
-        for rate in terms.rates
-        if arguments.rate in (None, rate)
+    wanted = [
+        ledger
+        for ledger in ledgers(store, setup, span, arguments.camera)
+        if arguments.rate in (None, ledger.rate) and arguments.profile in (None, ledger.profile.name)
     ]
     if arguments.json:
-        print_json(
-            [
-                {"rate": rate, "profile": profile.name, "entries": [entry.as_json(zone) for entry in entries]}
-                for rate, profile, entries in ledgers
-            ]
-        )
-        return 0
-    for rate, profile, entries in ledgers:
-        print(f"\n{arguments.camera}, {rate} rate, profile {profile.name}")
-        good: Moment = 0
-        assessed: Moment = 0
-        lines = [("from", "to", "seconds", "counts as", "why", "running")]
-        for entry in entries:
-            took = entry.end - entry.start
-            name = entry.bucket.name.lower()
-            good += took if name == "good" else 0
-            assessed += took if name in ("good", "bad") else 0
-            running = percent(good, assessed) if assessed else "-"
-            seconds = f"{took / 1000:.3f}"
-            lines.append((iso(entry.start, zone), iso(entry.end, zone), seconds, name, entry.why, running))
-        print(table(lines, frozenset({2, 5})))
+        print_json([ledger.as_json(setup.config.timezone) for ledger in wanted])
+    else:
+        for ledger in wanted:
+            _tell(ledger, setup.config.timezone)
     return 0
+
+
+def _tell(ledger: Ledger, zone: ZoneInfo) -> None:
+    """Intervals as a table, and under each what decided it."""
+    print(f"\n{ledger.camera}, {ledger.rate} rate, profile {ledger.profile.name}")
+    rows = [("from", "to", "seconds", "counts as", "why", "running")]
+    for line in ledger.lines:
+        entry = line.entry
+        running = percent(line.good, line.assessed) if line.assessed else "-"
+        seconds = f"{(entry.end - entry.start) / 1000:.3f}"
+        name = entry.bucket.name.lower()
+        rows.append((iso(entry.start, zone), iso(entry.end, zone), seconds, name, entry.why, running))
+    header, *texts = table(rows, frozenset({2, 5})).splitlines()
+    print(header)
+    for text, line in zip(texts, ledger.lines, strict=True):
+        print(text)
+        for flip in line.flips:
+            print(f"    {told(flip, zone)}")
