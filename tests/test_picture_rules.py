@@ -13,12 +13,12 @@ import pytest
 
 from probes.picture.confirm import Confirmation, Seen, confirmed
 from probes.picture.context import OFF, Context, Judged, Light
-from probes.picture.fingerprint import Fingerprint, learn
+from probes.picture.fingerprint import Fingerprint, Lit, learn
 from probes.picture.judge import answers, judge
 from probes.picture.rules import BELOW, CAST_RATIO, RULES, Measured, _channel_shift, stricter
 from probes.picture.verdict import Fault
 from tests.bench.picture_set.cameras import Camera, camera_at
-from tests.bench.picture_set.degrade import Broken
+from tests.bench.picture_set.degrade import Broken, broken_shot
 from tests.bench.picture_set.live import Benign, benign_frame, light_of
 from tests.bench.picture_set.scenes import Half, Scene
 
@@ -259,3 +259,36 @@ def test_judging_is_quick(camera: Camera) -> None:
         judge(frame, context)
         best = min(best, time.process_time() - begun)
     assert best < 0.02  # about 0.005 here; the bound is for a slow machine
+
+
+@pytest.mark.parametrize("kind", [Broken.BLUR, Broken.LOW_CONTRAST, Broken.COLOUR_CAST])
+def test_what_is_only_told_by_a_reference_is_left_alone_without(camera: Camera, kind: Broken) -> None:
+    """A cautious judge says that it takes a reference; who asks by hand hears what the frame alone tells."""
+    shot = broken_shot(camera.scene, np.random.default_rng(5), kind, 5)
+    by_hand, daemon = (judge(shot.data, Context(light=Light.DAY, cautious=cautious)) for cautious in (False, True))
+    assert kind.fault in by_hand.verdict.faults
+    assert daemon.verdict.faults == ()
+    assert reasons(daemon)[kind.fault] == "there is no reference of the camera's view"
+
+
+def test_twilight_leaves_both_references_alone(camera: Camera) -> None:
+    """Between day and night nothing is held against a view of either, and nothing is learnt."""
+    day = camera.references[Benign.DAY]
+    shot = broken_shot(camera.scene, np.random.default_rng(6), Broken.MOVED, 5)
+    known = Context(light=Light.DAY, day=day, learning=frozenset(Lit))
+    assert "moved" in judge(shot.data, known).verdict.faults
+    judged = judge(shot.data, dataclasses.replace(known, light=Light.TWILIGHT))
+    assert judged.verdict.faults == ()
+    assert reasons(judged)["moved"] == "it is neither day nor night"
+    assert judge(good(), known).reference is not None
+    assert judge(good(), dataclasses.replace(known, light=Light.TWILIGHT)).reference is None
+
+
+def test_a_ptz_camera_has_no_usual_view(camera: Camera) -> None:
+    """It is meant to look elsewhere: neither moved nor occluded is said of it, and nothing is learnt."""
+    shot = broken_shot(camera.scene, np.random.default_rng(6), Broken.MOVED, 5)
+    known = Context(light=Light.DAY, day=camera.references[Benign.DAY], ptz=True, learning=frozenset(Lit))
+    judged = judge(shot.data, known)
+    assert judged.verdict.faults == ()
+    assert {reasons(judged)[name] for name in ("moved", "occluded")} == {"the camera turns by itself"}
+    assert judge(good(), known).reference is None

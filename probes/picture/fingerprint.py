@@ -22,7 +22,7 @@ TILES = 12, 9  # columns, rows: 4 x 3 cells each
 FEWEST_TILES = 14  # with structure in the reference, for an opinion on its loss or its place
 AGREED = 3  # frames that must agree before a reference is used
 _SLOW = 16  # a settled reference takes over a sixteenth of what it sees
-_AGREEMENT = 0.45  # correlation at the same place
+_AGREEMENT = 0.30  # correlation at the same place
 _HEAD = struct.Struct("<BBHhHHHHH")
 _VERSION = 1
 _NO_SHARPNESS = -1
@@ -57,9 +57,8 @@ class Fingerprint:
     def to_bytes(self) -> bytes:
         """2,824 bytes."""
         sharpness = _NO_SHARPNESS if self.sharpness is None else min(self.sharpness, 32767)
-        head = _HEAD.pack(
-            _VERSION, self.lit, min(self.frames, 65535), sharpness, *self.channels, min(self.colour, 65535), 0
-        )
+        frames, colour = min(self.frames, 65535), min(self.colour, 65535)
+        head = _HEAD.pack(_VERSION, self.lit, frames, sharpness, *self.channels, colour, 0)
         return head + self.edges.tobytes() + self.contrast.tobytes() + self.light.tobytes()
 
     @classmethod
@@ -121,7 +120,7 @@ def learn(reference: Fingerprint | None, candidate: Fingerprint) -> Fingerprint:
     if reference is None or reference.lit is not candidate.lit:
         return replace(candidate, frames=1)
     if not reference.settled:
-        fits = _fits(candidate.edges, reference.edges, _FEWEST_AGREED)
+        fits = _fits(candidate.edges, reference.edges)
         if fits is not None and fits[0] < _AGREEMENT:  # a wall or the open sky has nothing that could disagree
             return replace(candidate, frames=1)
     weight = min(reference.frames + 1, _SLOW)
@@ -156,13 +155,14 @@ def trusted(one: Fingerprint) -> Fingerprint:
 class Comparison:
     """A frame's fingerprint held against its reference.
 
-    `fits`: the middle has structure to be looked for; without it the next two are 0. `here`, `elsewhere`: how
-    well the middle's edges fit (correlation, -1 to 1) at their place (give or take a cell) and at the best other
-    place. `lost_ratio`: of the tiles in which the reference has structure, the share in the largest connected
-    part that lost it. `kept`: how much structure the best-kept tiles have left (1: all of it). `structure`: tiles
-    in which the reference has any; `present_ratio`: the share of them in which the frame has some, of whatever
-    shape. `contrast_ratio`: what is left of the contrast where most of it is left; `evenness`: what is left where
-    little is left, as a share of that. `light_ratio`: how light it is, against the reference. Values come in
+    `fits`: both have structure to be looked for; without it the next two are 0. `here`, `elsewhere`: how well
+    the edges fit (correlation, -1 to 1) at their place (give or take a cell) and at the best other place, as
+    far as both overlap there. `lost_ratio`: of the tiles in which the reference has structure, the share in
+    the largest connected part that lost it. `kept`: how much structure the best-kept tiles have left (1: all
+    of it). `structure`: tiles in which the reference has any; `present_ratio`: the share of them in which the
+    frame has some, of whatever shape. `contrast_ratio`: what is left of the contrast where most of it is left;
+    `evenness`: what is left where little is left, as a share of that. `light_ratio`: how light it is, against
+    the reference. Values come in
     hundredths, so that no machine rounds a verdict another way.
     """
 
@@ -179,20 +179,20 @@ class Comparison:
 
 
 _ACROSS, _DOWN = COLUMNS // 4, ROWS // 4 + 1  # cells that a view may move and still be found: a quarter
-_MIDDLE = slice(2, 7), slice(3, 9)  # the tiles that are looked for elsewhere: 30
-_FEWEST_AGREED = 15  # of them, for a first frame to be held against the one before: more than noise and cars make
-_FEWEST_MIDDLE = 8  # of them must have structure, in frame and reference: a passing lorry has five
+_OVERLAP = 0.25  # of the structure that must overlap at another place: a corner fits anywhere
+_CAPTIONS = 3  # rows of cells above and below that stay where they are when the view moves
 _LOCAL = 5  # cells: structure is what differs from the mean of so many around
 _STRUCTURE = 700  # sum of squared differences in a tile of the reference (24 values of 0-255)
 _LOST = 0.25  # a tile that keeps less of its structure, compared with the best-kept ones, has lost it
 _WHITE = 195  # luma: snow on the ground, low sun and fog take structure away, too; a cover is seldom as light
 _DRAWN = 1  # level of contrast within a tile: a privacy mask is drawn, a cover has noise and shades
+_DRAWN_RATIO = 0.2  # of the tiles: larger than that is no mask that anybody planned
 _CONTRAST = 30  # levels that a tile of the reference must have for its loss to count
 
 
 def compare(frame: Fingerprint, reference: Fingerprint) -> Comparison:
     """Pure; about half a millisecond."""
-    fits = _fits(frame.edges, reference.edges, _FEWEST_MIDDLE)
+    fits = _fits(frame.edges, reference.edges)
     here, elsewhere = fits or (0.0, 0.0)
     lost, kept, structure, present = _losses(frame, reference)
     contrast, evenness = _contrast_left(frame, reference)
@@ -200,28 +200,45 @@ def compare(frame: Fingerprint, reference: Fingerprint) -> Comparison:
     return Comparison(fits is not None, here, elsewhere, lost, kept, structure, present, contrast, evenness, light)
 
 
-def _fits(edges: NDArray[np.uint8], reference: NDArray[np.uint8], fewest: int) -> tuple[float, float] | None:
+def _fits(edges: NDArray[np.uint8], reference: NDArray[np.uint8]) -> tuple[float, float] | None:
     # What noise, a JPEG and passers-by make of a wall fits nowhere and everywhere.
-    if min(_middle_structure(edges), _middle_structure(reference)) < fewest:
+    if min(_structured(edges), _structured(reference)) < FEWEST_TILES:
         return None
-    total = np.zeros((2 * _DOWN + 1, 2 * _ACROSS + 1), np.float32)
+    shape = 2 * _DOWN + 1, 2 * _ACROSS + 1
+    product, mine, theirs = (np.zeros(shape, np.float32) for _ in range(3))
     for one, other in zip(edges, reference, strict=True):
-        mine, theirs = (_local(side.astype(np.float32)) for side in (one, other))
-        middle = np.ascontiguousarray(mine[_DOWN:-_DOWN, _ACROSS:-_ACROSS])
-        total += cv2.matchTemplate(theirs, middle, cv2.TM_CCOEFF_NORMED)
-    fits = np.round(total * 50).astype(np.int32)  # hundredths, mean of both directions
+        frame, wide = _local(one.astype(np.float32)), _widened(_local(other.astype(np.float32)))
+        product += cv2.matchTemplate(wide, frame, cv2.TM_CCORR)
+        mine += cv2.matchTemplate(_widened(_counted()), frame * frame, cv2.TM_CCORR)
+        theirs += cv2.matchTemplate(wide * wide, _counted(), cv2.TM_CCORR)
+    overlap = np.sqrt(np.maximum(mine * theirs, 1.0))
+    fits = np.round(product / overlap * 100).astype(np.int32)
     near = slice(_DOWN - 1, _DOWN + 2), slice(_ACROSS - 1, _ACROSS + 2)
     here = int(fits[near].max())
+    fits[overlap < _OVERLAP * overlap[_DOWN, _ACROSS]] = -100
     fits[near] = -100
     return here / 100, int(fits.max()) / 100
 
 
-def _middle_structure(edges: NDArray[np.uint8]) -> int:
-    return int(np.count_nonzero(_power(_tiles(edges))[_MIDDLE] > _STRUCTURE))
+def _structured(edges: NDArray[np.uint8]) -> int:
+    return int(np.count_nonzero(_power(_tiles(edges))[1:-1] > _STRUCTURE))
+
+
+@lru_cache(maxsize=1)
+def _counted() -> NDArray[np.float32]:
+    """1 for every cell that is not of the captions' rows."""
+    cells = np.zeros((ROWS, COLUMNS), np.float32)
+    cells[_CAPTIONS:-_CAPTIONS] = 1
+    return cells
+
+
+def _widened(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+    return cv2.copyMakeBorder(cells, _DOWN, _DOWN, _ACROSS, _ACROSS, cv2.BORDER_CONSTANT).astype(np.float32)
 
 
 def _local(edges: NDArray[np.float32]) -> NDArray[np.float32]:
-    return edges - cv2.blur(edges, (_LOCAL, _LOCAL))
+    """What differs from the cells around, without the captions' rows."""
+    return (edges - cv2.blur(edges, (_LOCAL, _LOCAL))) * _counted()
 
 
 def _tiles(edges: NDArray[np.uint8]) -> NDArray[np.int32]:
@@ -240,7 +257,10 @@ def _power(tiles: NDArray[np.int32]) -> NDArray[np.int32]:
 def _losses(frame: Fingerprint, reference: Fingerprint) -> tuple[float, float, int, float]:
     mine, theirs = _tiles(frame.edges), _tiles(reference.edges)
     power = _power(theirs)
-    counted = (power > _STRUCTURE) & (frame.contrast > _DRAWN)
+    drawn = frame.contrast <= _DRAWN
+    counted = power > _STRUCTURE
+    if np.count_nonzero(drawn & counted) <= _DRAWN_RATIO * np.count_nonzero(counted):
+        counted &= ~drawn
     counted[0] = counted[-1] = False  # captions
     structure = int(np.count_nonzero(counted))
     if not structure:
@@ -248,13 +268,17 @@ def _losses(frame: Fingerprint, reference: Fingerprint) -> tuple[float, float, i
     left = 100 * ((mine * theirs).sum(axis=-1) // 144) // np.maximum(power, 1)
     kept = int(np.sort(left[counted])[structure * 95 // 100])
     gone = counted & (left < _LOST * min(max(kept, 40), 100)) & (frame.light < _WHITE)
-    # What has no structure to lose connects what has lost it.
+    largest = _largest(gone, counted)
+    present = counted & (_power(mine) * 4 > power)
+    return largest / structure, kept / 100, structure, int(np.count_nonzero(present)) / structure
+
+
+def _largest(gone: NDArray[np.bool_], counted: NDArray[np.bool_]) -> int:
+    """Tiles that are gone in their largest part. What had nothing to lose connects what has lost it."""
     bridges = gone | ~counted
     bridges[0] = bridges[-1] = False
     parts, labels = cv2.connectedComponents(bridges.astype(np.uint8), connectivity=4)
-    largest = max((int(np.count_nonzero(gone & (labels == part))) for part in range(1, parts)), default=0)
-    present = counted & (_power(mine) * 4 > power)
-    return largest / structure, kept / 100, structure, int(np.count_nonzero(present)) / structure
+    return max((int(np.count_nonzero(gone & (labels == part))) for part in range(1, parts)), default=0)
 
 
 def _contrast_left(frame: Fingerprint, reference: Fingerprint) -> tuple[float | None, float]:

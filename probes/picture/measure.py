@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -18,6 +19,10 @@ _MID_GREY, _FILL_NEAR = 128, 4  # what decoders put where nothing came, and how 
 _FILL_GREEN = ((0, 100, 0), (12, 165, 12))  # BGR, from and to: chroma of zero
 
 
+Channels: TypeAlias = tuple[int, int, int]
+"""Blue, green, red, in sixteenths of a level."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measures:
     """Of the middle three quarters of the rows, but for `filled_ratio`: captions and clocks stand above and below.
@@ -26,10 +31,13 @@ class Measures:
     more. `uniform_ratio`: share of blocks that are flat and all of one colour, 0 where that is less than half;
     `uniform_luma`: its luma. `filled_ratio`: share of rows, from the lowest up, that a decoder filled.
     `chroma_p5`, `chroma_p95`, `chroma_p99`: distance from grey (0-181) that 5, 95, 99 % of the small frame's
-    pixels do not pass. `channels`: mean level of blue, green and red, in sixteenths.
+    pixels do not pass. `channels`: mean level of blue, green and red, in sixteenths; `lights`: the same of the
+    lightest twentieth; `tops`: what 98 % do not pass of each.
     """
 
+    luma_p1: int
     luma_p10: int
+    luma_p50: int
     luma_p99: int
     saturated_ratio: float
     uniform_ratio: float
@@ -38,7 +46,9 @@ class Measures:
     chroma_p5: float
     chroma_p95: float
     chroma_p99: float
-    channels: tuple[int, int, int]
+    channels: Channels
+    lights: Channels
+    tops: Channels
     detail: Detail
 
 
@@ -56,9 +66,12 @@ def measure(pixels: NDArray[np.uint8], grey: Grey) -> Measures:
     total = int(below[-1])
     small = _small(middle)
     ratio, uniform_luma = _uniform(middle, below)
-    chroma, channels = _colours(small)
+    chroma = _chroma(small)
+    channels, lights, tops = _channels(small)
     return Measures(
+        luma_p1=int(np.searchsorted(below, -(-total // 100))),
         luma_p10=int(np.searchsorted(below, -(-total * 10 // 100))),
+        luma_p50=int(np.searchsorted(below, -(-total // 2))),
         luma_p99=int(np.searchsorted(below, -(-total * 99 // 100))),
         saturated_ratio=(total - int(below[SATURATED - 1])) / total,
         uniform_ratio=ratio,
@@ -68,6 +81,8 @@ def measure(pixels: NDArray[np.uint8], grey: Grey) -> Measures:
         chroma_p95=chroma[1],
         chroma_p99=chroma[2],
         channels=channels,
+        lights=lights,
+        tops=tops,
         detail=measure_detail(luma),
     )
 
@@ -79,14 +94,29 @@ def _small(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cv2.resize(whole, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
-def _colours(small: NDArray[np.uint8]) -> tuple[tuple[float, float, float], tuple[int, int, int]]:
-    """Distances from grey of a small frame's pixels, and its mean levels."""
+def _chroma(small: NDArray[np.uint8]) -> tuple[float, float, float]:
+    """Distances from grey of a small frame's pixels."""
     chroma = cv2.cvtColor(small, cv2.COLOR_BGR2YCrCb)[..., 1:].astype(np.int32) - 128
     squares = (chroma * chroma).sum(axis=-1).ravel()
     places = [(len(squares) - 1) * share // 100 for share in (5, 95, 99)]
     low, high, top = (float(square) ** 0.5 for square in np.partition(squares, places)[places])
-    blue, green, red = (int(16 * total) // small[..., 0].size for total in small.sum(axis=(0, 1), dtype=np.int64))
-    return (low, high, top), (blue, green, red)
+    return low, high, top
+
+
+def _channels(small: NDArray[np.uint8]) -> tuple[Channels, Channels, Channels]:
+    """Mean levels of all, of the lightest twentieth, and the level that 98 % do not pass."""
+    levels = small.reshape(-1, 3)
+    sums = levels.sum(axis=1, dtype=np.uint16)
+    count = max(1, len(levels) // 20)
+    lightest = levels[np.argpartition(sums, len(sums) - count)[len(sums) - count :]]
+    place = (len(levels) - 1) * 98 // 100
+    top = np.partition(levels, place, axis=0)[place].astype(np.int64) * 16
+    return _mean(levels), _mean(lightest), (int(top[0]), int(top[1]), int(top[2]))
+
+
+def _mean(levels: NDArray[np.uint8]) -> Channels:
+    blue, green, red = (int(16 * total) // len(levels) for total in levels.sum(axis=0, dtype=np.int64))
+    return blue, green, red
 
 
 def _filled(pixels: NDArray[np.uint8]) -> float:

@@ -6,6 +6,7 @@ judge. It never sees pixels, only measures, so that it can be tested with litera
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import permutations
@@ -26,14 +27,19 @@ DRAWN_SHARPNESS = 150
 WHITE_LUMA = 235  # an even white frame is a blinded sensor (`bright`), not a lost signal
 DARK_LUMA = 28
 BRIGHT_RATIO = 0.42
-CONTRAST_LEVELS = 12
+FILM_LEVELS = 37  # between the darkest and the lightest hundredth: dusk leaves more, a film less
+FILM_WHITE_LEVELS = 20  # the same where all is as light as fog is
+FILM_LUMA = 80  # of the lightest hundredth: below it is darkness that takes the contrast
 CONTRAST_SOME_LEVELS = 5  # less than that is a wall, or nothing: no film tells itself
 CONTRAST_RATIO = 0.22
 CONTRAST_EVEN_RATIO = 0.30  # where near and far have lost alike, and not in white as fog has it
 EVEN = 0.44
 WHITE_AIR_LUMA = 140
 CONTRAST_NONE_RATIO = 0.12  # so little is left by a film; something before the lens has shades of its own
-SHARPNESS = 20
+SHARPNESS = 26  # in whatever light and air
+SHARPNESS_CLEAR = 34  # where there is light and contrast enough
+CLEAR_LEVELS = 80  # between the darkest and the lightest hundredth: that is enough
+CLEAR_LUMA = 135  # half of the frame lighter than this: snow or fog may lie on what is sharp
 COVERED_EVENNESS = 0.40  # snow on the ground takes contrast from a part of the view,
 COVERED_LIGHT_RATIO = 1.25  # and makes all of it lighter
 SHARP_CONTRAST_RATIO = 0.72  # haze and dusk take fine structure first; a lens out of focus leaves the contrast
@@ -42,14 +48,15 @@ GRAIN_LEVELS = 18.0
 GRAIN_REDUCTION = 2.67  # decoded smaller by less than this, a frame shows more of its grain
 GRAIN_LOSS = 115  # hundredths
 STRIPE_LEVELS = 3.5
-CAST_CHROMA = 45.0
 CAST_RATIO = 1.33
+CAST_GREEN, CAST_MAGENTA = 1.69, 1.33  # green against red and blue: meadows go up to the one, dusk to the other
+CAST_BARE_RATIO = 2.6  # one channel above another: evening light goes up to 2
 GREY_CHROMA = 3.0
 COLOURFUL_CHROMA = 8.0  # of a reference whose colour could be missed
 OCCLUDED_RATIO = 0.25
 OCCLUDED_VEILED_RATIO = 0.60  # fog hides what is far, never nearly all
-OCCLUDED_TILES = 12  # at the least: a lorry before a bare wall hides all of the little that is there
-MOVED_GAIN = 0.14
+OCCLUDED_TILES = 9  # at the least: a lorry before a bare wall hides all of the little that is there
+MOVED_GAIN = 0.18
 MOVED_FIT = 0.28  # a view that fits nowhere else has not been seen to move
 MOVED_FIT_BARE = 0.45  # the same where half of the view has no structure at all: it may be covered
 PRESENT_RATIO = 0.5
@@ -88,6 +95,17 @@ class Facts:
         """Much of the contrast that the reference has is gone: nothing to learn a view from."""
         left = self.comparison.contrast_ratio if self.comparison else None
         return left is not None and left < VEIL_RATIO
+
+    @property
+    def spread(self) -> int:
+        """Levels between the darkest and the lightest hundredth."""
+        return self.measures.luma_p99 - self.measures.luma_p1
+
+    @property
+    def clear(self) -> bool:
+        """There is light and contrast enough for sharp edges, and neither fog nor snow on them."""
+        measures = self.measures
+        return self.light is Light.DAY and self.spread >= CLEAR_LEVELS and measures.luma_p50 < CLEAR_LUMA
 
     @property
     def filmed(self) -> bool:
@@ -174,23 +192,37 @@ def bright(facts: Facts) -> Measured | str:
 def low_contrast(facts: Facts) -> Measured | str:
     """A film over the whole window: near and far have lost alike, where fog leaves what is near.
 
-    Value: share of the reference's contrast that is left where most is left; without a reference, the levels
-    between dark and light within the tile that only a tenth of the tiles pass."""
+    Value: contrast, as a share of the least that is tolerated: of the reference's where most of it is left, or of
+    the levels between the darkest and the lightest hundredth, whichever is less."""
     if facts.blinded:
         return _BLINDED
     if _unsure(facts):
         return _unsure(facts)
+    film = _film(facts)
+    if film is not None and film < 1:
+        return Measured(film, 1.0, below=True)
     if facts.comparison is None:
-        even = facts.contrast < CONTRAST_SOME_LEVELS
-        return "all is even" if even else Measured(facts.contrast, CONTRAST_LEVELS, below=True)
-    if facts.comparison.lost_ratio >= OCCLUDED_RATIO and not facts.filmed:
+        return "all is even" if film is None else Measured(film, 1.0, below=True)
+    return _contrast_left(facts, facts.comparison)
+
+
+def _contrast_left(facts: Facts, comparison: Comparison) -> Measured | str:
+    if comparison.lost_ratio >= OCCLUDED_RATIO and not facts.filmed:
         return "the lens may be covered"
-    left, evenness = facts.comparison.contrast_ratio, facts.comparison.evenness
+    left, evenness = comparison.contrast_ratio, comparison.evenness
     if left is None:
         return "the view never has much contrast"
-    left /= max(min(facts.comparison.light_ratio, 1.0), 0.1)  # at dusk it is light that is lost
+    left /= max(min(comparison.light_ratio, 1.0), 0.1)  # at dusk it is light that is lost
     no_fog = evenness >= EVEN and facts.measures.luma_p10 < WHITE_AIR_LUMA
-    return Measured(left, CONTRAST_EVEN_RATIO if no_fog else CONTRAST_RATIO, below=True)
+    return Measured(round(left / (CONTRAST_EVEN_RATIO if no_fog else CONTRAST_RATIO), 2), 1.0, below=True)
+
+
+def _film(facts: Facts) -> float | None:
+    """The levels that the frame uses, as a share of the least that fog and dusk leave; None: nothing tells."""
+    if facts.contrast < CONTRAST_SOME_LEVELS or facts.measures.luma_p99 < FILM_LUMA:
+        return None
+    white = facts.measures.luma_p10 >= WHITE_AIR_LUMA
+    return round(facts.spread / (FILM_WHITE_LEVELS if white else FILM_LEVELS), 2)
 
 
 def blur(facts: Facts) -> Measured | str:
@@ -204,7 +236,7 @@ def blur(facts: Facts) -> Measured | str:
         return "too few edges to tell how sharp they are"
     if facts.reference is not None and facts.reference.sharpness:
         return Measured(sharpness / facts.reference.sharpness, SHARPNESS_RATIO, below=True)
-    return Measured(sharpness, SHARPNESS, below=True)
+    return Measured(sharpness, SHARPNESS_CLEAR if facts.clear else SHARPNESS, below=True)
 
 
 def _softened(facts: Facts) -> str:
@@ -238,19 +270,29 @@ def stripes(facts: Facts) -> Measured | str:
 
 
 def colour_cast(facts: Facts) -> Measured | str:
-    """The frame is tinted, and its view is not. Value: the factor by which one channel stands above another,
-    beyond the same of the reference; without a reference, the distance from grey that 95 % of the frame pass."""
+    """The frame is tinted, and its view is not. Value: the tint, as a share of the most that is tolerated: the
+    factor by which one channel stands above another beyond the same of the reference; without a reference, what no
+    light of day, lamp or meadow does."""
     if facts.light is Light.NIGHT:
         return "at night lamps colour everything"
     if facts.light is Light.TWILIGHT:
         return "dusk and dawn colour everything"
     if facts.blinded:
         return _BLINDED
-    if _unsure(facts):
-        return _unsure(facts)
-    if facts.reference is None:
-        return Measured(facts.measures.chroma_p5, CAST_CHROMA)
-    return Measured(_channel_shift(facts.measures.channels, facts.reference.channels), CAST_RATIO)
+    if facts.reference is not None:
+        shift = _channel_shift(facts.measures.channels, facts.reference.channels)
+        return Measured(round(shift / CAST_RATIO, 2), 1.0)
+    return _unsure(facts) or Measured(round(_tint(facts.measures), 2), 1.0)
+
+
+def _tint(measures: Measures) -> float:
+    """The least of the frame's mean, its lights and its channels' tops: what is coloured by itself (a meadow,
+    a sky, a sunset) is not so in all three. Daylight and lamps lie on a line from blue to red along which green
+    keeps between the two; a channel that fails leaves it."""
+    sets = [[level + _OFFSET for level in one] for one in (measures.channels, measures.lights, measures.tops)]
+    greens = [math.sqrt(green * green / (blue * red)) for blue, green, red in sets]
+    apart = min(max(one) / min(one) for one in sets)
+    return max(min(greens) / CAST_GREEN, 1 / (max(greens) * CAST_MAGENTA), apart / CAST_BARE_RATIO)
 
 
 def _channel_shift(mine: tuple[int, int, int], theirs: tuple[int, int, int]) -> float:
@@ -280,12 +322,12 @@ def greyscale(facts: Facts) -> Measured | str:
 
 
 def occluded(facts: Facts) -> Measured | str:
-    """A connected part of the view has lost the structure that the reference has. Value: its share of the
-    tiles."""
+    """A connected part of the view has lost the structure that the reference has. Value: its share of the tiles
+    that have any; without a reference, the share of all tiles in the largest part that is dark and smooth."""
     comparison = _comparable(facts)
     if isinstance(comparison, str):
         return comparison
-    if _moved(comparison).found:
+    if not isinstance(elsewhere := moved(facts), str) and elsewhere.found:
         return "the view has moved"
     least = OCCLUDED_VEILED_RATIO if facts.veiled else OCCLUDED_RATIO
     return Measured(comparison.lost_ratio, max(least, OCCLUDED_TILES / comparison.structure))
@@ -298,7 +340,7 @@ def moved(facts: Facts) -> Measured | str:
         return comparison
     if facts.faded:
         return _VEILED
-    return _moved(comparison) if comparison.fits else "the middle of the view has too little structure"
+    return _moved(comparison) if comparison.fits else "too little structure is left to be looked for"
 
 
 def _moved(comparison: Comparison) -> Measured:
