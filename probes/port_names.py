@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Protocol, TypeVar
 
 _SPLIT = re.compile(r"((?:\d+(?=g))?[^\d.]*?)(\d+(?:[/:_-][a-z]?\d+)*)")  # the digits of 10GE1/0/3 are of the word
@@ -43,6 +44,7 @@ class Named(Protocol):
 P = TypeVar("P", bound=Named)
 
 
+@lru_cache(maxsize=1 << 14)  # a switch's ports are called the same in every walk
 def split_name(text: str) -> tuple[str, tuple[int, ...]] | None:
     """("gigabit", (1, 0, 3)) of `GigabitEthernet1/0/3` and `Gi1/0/3`: a known kind of port or the word itself,
     an empty one for `Port`, and the numbers. None for a text that does not end in numbers, and for subinterfaces
@@ -67,14 +69,16 @@ def port_named(ports: Sequence[P], text: str) -> P | None:
     wanted = text.strip().casefold()
     if not wanted:
         return None
-    meanings = (
-        [port for port in ports if port.name.casefold() == wanted],
-        [port for port in ports if port.descr.casefold() == wanted],
-        *_by_numbers(ports, text),
-        [port for port in ports if port.alias.casefold() == wanted],
-    )
-    fitting = next(filter(None, meanings), [])
+    fitting = next(filter(None, _meanings(ports, text, wanted)), [])
     return fitting[0] if len(fitting) == 1 else None
+
+
+def _meanings(ports: Sequence[P], text: str, wanted: str) -> Iterator[list[P]]:
+    """The ports that fit, one way of reading after the other; each only where those before failed."""
+    yield [port for port in ports if port.name.casefold() == wanted]
+    yield [port for port in ports if port.descr.casefold() == wanted]
+    yield from _by_numbers(ports, text)
+    yield [port for port in ports if port.alias.casefold() == wanted]
 
 
 def _by_numbers(ports: Sequence[P], text: str) -> Iterator[list[P]]:
