@@ -27,6 +27,7 @@ from healthd.problems import Problems, Severity
 from healthd.rows import Names, References, Rows, quoted
 from healthd.service_hours import parse_service_hours
 from healthd.tables import Columns, Table
+from probes.tables import normal_mac
 
 CAMERA_COLUMNS = Columns(
     required=("id", "name", "region", "class", "address"),
@@ -34,6 +35,7 @@ CAMERA_COLUMNS = Columns(
         "credential", "vendor", "model", "unit", "maintainer", "upstream", "upstream_port", "longitude",
         "latitude", "resolution", "lifecycle", "reach", "onvif_port", "snapshot_url", "snmp_port", "channel",
         "picture", "ptz", "service_hours", "install_time", "contact", "record_save_days", "address_text",
+        "mac",
     ),
     tags=True,
 )  # fmt: skip
@@ -161,7 +163,7 @@ class _Reader(Rows):
     ) -> Camera:
         (
             id_, name, address, credential, vendor, model, upstream_port, longitude, latitude, snapshot_url,
-            install_time, contact, address_text,
+            install_time, contact, address_text, mac,
         ) = cells  # fmt: skip
         share = self._shared.setdefault
         if snapshot_url:
@@ -191,8 +193,20 @@ class _Reader(Rows):
             contact=share(contact, contact),
             record_save_days=settings.record_save_days,
             address_text=share(address_text, address_text),
+            mac=self._mac(line, mac) if mac else "",
             tags=tags,
         )
+
+    def _mac(self, line: int, text: str) -> str:
+        """It only helps to learn links: a wrong one is no mistake that keeps the file out."""
+        mac = normal_mac(text)
+        if mac is None:
+            message, remedy = (
+                "is no MAC address and is not used",
+                "write e.g. 00:1b:c5:0a:00:01, or leave it empty",
+            )
+            self.problems.add(self.file, line, quoted("mac", text), message, remedy, severity=Severity.WARNING)
+        return mac or ""
 
     def _identity(self, line: int, id_: str, name: str, placement: Placement) -> None:
         self.take(line, "id", id_, parse_id, "")

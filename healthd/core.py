@@ -159,6 +159,8 @@ class Core:
                 state, since, faults, reason = past.states.get((camera.id, axis), _NEVER)
                 setattr(entry, axis.value, Holding(state, since, faults, reason, last=max(now, since)))
             self._entries[camera.id] = entry
+            if memory.mac:
+                self.desk.mac_is(camera.id, memory.mac)
             if stale or self.rules.picture is None or not camera.placement.picture or not camera.asked:
                 self._forget(entry, Axis.PICTURE, now, "too old" if stale else "not asked")
             if not camera.asked:
@@ -368,6 +370,8 @@ class Core:
         self._remember(entry, {name: value for name, value in learnt.items() if name in Memory.__slots__})
 
     def _remember(self, entry: _Entry, fields: Mapping[str, Any]) -> None:
+        if "mac" in fields and fields["mac"] != entry.memory.mac:
+            self.desk.mac_is(entry.camera.id, fields["mac"] or "")
         entry.memory = replace(entry.memory, **fields)
         self._memories[entry.camera.id] = entry.memory
 

@@ -138,6 +138,7 @@ class Camera:
     contact: str = ""
     record_save_days: int | None = None
     address_text: str = ""
+    mac: str = ""  # `00:1b:c5:0a:00:01`
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from healthd.model import Camera, Device, Inventory
+from healthd.model import Device, Inventory
 from probes.port_names import port_named
 from probes.tables import normal_mac
 
@@ -64,6 +64,7 @@ class Sightings:
         self.seen: dict[str, dict[str, Seen]] = {}  # station (MAC or address) -> device -> where
         self.resolvers: dict[str, set[str]] = {}  # address -> devices
         self.owners: dict[str, set[str]] = {}  # identity -> devices that answer with it
+        self.own: dict[str, str] = {}  # camera -> the MAC that it says it has
         self.replace(inventory)
 
     def replace(self, inventory: Inventory) -> None:
@@ -71,13 +72,14 @@ class Sightings:
         self.inventory = inventory
         self.told = {device: told for device, told in self.told.items() if device in inventory.devices}
         self.cameras_at: dict[str, list[str]] = defaultdict(list)
-        self.tagged: dict[str, list[str]] = defaultdict(list)  # MAC of the column `mac` -> cameras
+        self.own = {camera: mac for camera, mac in self.own.items() if camera in inventory.cameras}
+        self.tagged: dict[str, list[str]] = defaultdict(list)  # MAC of the column `mac`, else its own -> cameras
         self.devices_at: dict[str, list[str]] = defaultdict(list)
         self.below: dict[str, list[Device]] = defaultdict(list)
         self._texts: dict[str, set[str]] = defaultdict(set)  # device -> the inventory's words for its ports
         for camera in inventory.cameras.values():
             self.cameras_at[camera.address].append(camera.id)
-            mac = tag_of(camera)
+            mac = camera.mac or self.own.get(camera.id, "")
             if mac:
                 self.tagged[mac].append(camera.id)
             self._texts[camera.placement.upstream].add(camera.upstream_port)
@@ -140,6 +142,22 @@ class Sightings:
         found = [(device, *self.told[device].resolved[address]) for device in self.resolvers.get(address, ())]
         fresh = [one for one in found if one[2]] or found
         return {mac: device for device, mac, _ in sorted(fresh, reverse=True)}
+
+    def says(self, camera: str, mac: str) -> set[str]:
+        """Take the MAC that a camera says it has ("": it does not tell); returns the stations concerned."""
+        known, before = self.inventory.cameras.get(camera), self.own.get(camera, "")
+        if known is None or mac == before:
+            return set()
+        if not known.mac:
+            if before:
+                self.tagged[before].remove(camera)
+            if mac:
+                self.tagged[mac].append(camera)
+        if mac:
+            self.own[camera] = mac
+        else:
+            del self.own[camera]
+        return {before, mac, known.address} - {""}
 
     # --- walks -----------------------------------------------------------------------------------------------
 
@@ -321,11 +339,6 @@ def _names(ports: tuple[Any, ...]) -> dict[int, str]:
 def _is_station(mac: str) -> bool:
     """Neither nobody's address nor a group's."""
     return mac.strip("0:") != "" and not int(mac[:2], 16) & 1
-
-
-def tag_of(camera: Camera) -> str:
-    """The MAC in the inventory's column `mac`; "" if there is none that is one."""
-    return normal_mac(camera.tags.get("mac", "")) or ""
 
 
 def seen_at(sightings: Sightings, stations: Mapping[str, object]) -> Iterator[tuple[str, str, Seen]]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from healthd.model import Camera, Device, Inventory
-from healthd.sightings import Heard, Sightings, seen_at, tag_of
+from healthd.sightings import Heard, Sightings, seen_at
 from probes.tables import normal_mac
 
 _RANK = {"router": 2, "switch": 1}
@@ -21,12 +21,13 @@ _RANK = {"router": 2, "switch": 1}
 
 
 class Source(enum.StrEnum):
-    """What told of a link. `arp`: only which MAC address it has."""
+    """What told of a link. `arp`, `camera`: only which MAC address it has (the camera itself says so)."""
 
     INVENTORY = "inventory"
     BRIDGE = "bridge"
     LLDP = "lldp"
     ARP = "arp"
+    CAMERA = "camera"
 
 
 class Standing(enum.StrEnum):
@@ -119,10 +120,22 @@ class Learner:
         changed: dict[str, Place | None] = {}
         if self._voice(device) != before or stations & self._sightings.devices_at.keys():
             changed |= self._place_devices()
-        for camera in sorted({camera for one in stations for camera in self._sightings.cameras_of(one)}):
+        for camera in sorted(self._concerned(stations)):
             if self._place(self.inventory.cameras[camera]):
                 changed[camera] = self._placed.get(camera)
         return changed
+
+    def says(self, camera: str, mac: str) -> Mapping[str, Place | None]:
+        """Take the MAC that a camera says it has. Returns what is new of `placed`, as `take` does."""
+        stations = self._sightings.says(camera, mac)
+        changed: dict[str, Place | None] = {}
+        for one in sorted({camera} & self.inventory.cameras.keys() | self._concerned(stations)):
+            if self._place(self.inventory.cameras[one]):
+                changed[one] = self._placed.get(one)
+        return changed
+
+    def _concerned(self, stations: Iterable[str]) -> set[str]:
+        return {camera for one in stations for camera in self._sightings.cameras_of(one)}
 
     def topology(self) -> Topology:
         """Everything as it stands."""
@@ -163,14 +176,15 @@ class Learner:
         if len(recorders) == 1:
             words = f"it has the address of {recorders[0]}"
             return _Finding((Place(recorders[0]),), (Source.INVENTORY,), words)
-        resolved, tag = self._sightings.macs_of(camera.address), tag_of(camera)
+        resolved, own = self._sightings.macs_of(camera.address), self._sightings.own.get(camera.id, "")
+        tag = camera.mac or own
         trouble = self._trouble_with(tag, camera, resolved) if tag else ""
         stations = {tag: ""} if tag else resolved
         seen = [*seen_at(self._sightings, {**stations, camera.address: ""})]
         places = tuple(sorted({Place(device, port) for _, device, where in seen for port in where.ports}))
         sources = {Source.LLDP if where.told else Source.BRIDGE for _, _, where in seen}
         if seen:
-            sources.add(Source.INVENTORY if tag else Source.ARP)
+            sources.add(Source.INVENTORY if camera.mac else Source.CAMERA if own else Source.ARP)
         tells = []
         for station, device, where in seen:
             mac = station if tag or station not in resolved else f"{station} (as {resolved[station]} resolves it)"
@@ -186,11 +200,18 @@ class Learner:
     def _trouble_with(self, tag: str, camera: Camera, resolved: Mapping[str, str]) -> str:
         same = {self.inventory.cameras[other].address: other for other in self._sightings.tagged[tag]}
         same.pop(camera.address, None)
+        own = self._sightings.own.get(camera.id, "")
+        says = "the inventory" if camera.mac else "it"
         if same:
-            return f"the inventory gives its MAC {tag} to {min(same.values())} as well"
+            twin = min(same.values())
+            if camera.mac:
+                return f"the inventory gives its MAC {tag} to {twin} as well"
+            return f"{twin} says, too, that its MAC is {tag}"
+        if camera.mac and own and own != camera.mac:
+            return f"the inventory says its MAC is {tag}, it says {own} itself"
         if resolved and tag not in resolved:
             mac = min(resolved)
-            return f"the inventory says its MAC is {tag}, {resolved[mac]} resolves its address to {mac}"
+            return f"{says} says its MAC is {tag}, {resolved[mac]} resolves its address to {mac}"
         return ""
 
     def _camera_link(self, camera: Camera) -> Link | None:

@@ -97,6 +97,8 @@ class Memory:
     refusals: int = 0  # refused logins in a row, over ONVIF and HTTP together
     refused_login: str = ""  # Credential.fingerprint that was refused
     booted_at: float | None = None  # seconds since the epoch, from SNMP uptime
+    mac: str | None = None  # of the interface with its address; "": it does not tell
+    mac_serial: str = ""  # the serial number of the device that told or refused it
 
 
 @dataclass(frozen=True, slots=True)

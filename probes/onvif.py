@@ -18,6 +18,7 @@ from probes import soap
 from probes.base import CheckOptions, Duration, Outcome, ProbeKind, Reason, Resources, Result, Target
 from probes.http import HttpClient, Reply, Request, place, shown
 from probes.login import Login
+from probes.tables import normal_mac
 
 SUFFICIENT_WIDTH = 640  # pixels: enough for every picture fault but a wrong resolution
 _INLINE_BYTES = 50_000  # a larger answer takes too long to read on the event loop (0.1 ms a kB)
@@ -57,13 +58,22 @@ def _pixels(profile: soap.Profile) -> int:
     return profile.width * profile.height
 
 
+def _own_mac(interfaces: Sequence[soap.Interface], address: str) -> str:
+    """The MAC address of the interface with this IP address, else of the only one there is; "" if that is none."""
+    known = {mac: one.addresses for one in interfaces if (mac := normal_mac(one.hardware)) and mac.strip("0:")}
+    here = [mac for mac, addresses in known.items() if address in addresses]
+    found = here or [*known]
+    return found[0] if len(found) == 1 else ""
+
+
 class OnvifProbe:
     """Asks by ONVIF. `values`, each as far as it was read, also of an asking that failed:
 
     `clock_offset_seconds` (camera − ours; the camera gives whole seconds), `manufacturer`, `model`, `firmware`,
     `serial`, `hardware`, `resolution` ((width, height) of the channel's main profile), `profiles` (of the whole
     device: a list of {"token", "name", "source", "encoding", "width", "height"}).
-    A device without snapshots is ok; `auth` fails this check and says nothing of reach.
+    `mac`: when it was asked for just now, and told. A device without snapshots is ok; `auth` fails this check and
+    says nothing of reach.
     """
 
     def __init__(self, options: OnvifOptions, resources: Resources) -> None:
@@ -97,6 +107,7 @@ class _Asking:
             failed = await step()
             if failed is not None:
                 return self._result(failed)
+        await self._hardware()
         return self._result(Result.ok())
 
     def _result(self, end: Result) -> Result:
@@ -173,6 +184,26 @@ class _Asking:
         self._learnt["snapshot_uri"] = located
         self._steps.append(f"GetSnapshotUri: {shown(located) if located else 'none'}")
         return None
+
+    async def _hardware(self) -> None:
+        """Its MAC address, which tells where it hangs. Asked once of a device, and last: nothing else may hang on
+        whether it is told. So it has a login of its own; many let only administrators see it."""
+        memory, serial = self._target.memory, str(self._values.get("serial", ""))
+        if memory.mac is not None and memory.mac_serial == serial:
+            return
+        login, self._login = self._login, Login(self._target)
+        found = await self._call(self._device_uri, soap.GET_INTERFACES, soap.read_interfaces)
+        self._login = login
+        if isinstance(found, Result):
+            if found.reason not in (Reason.AUTH, Reason.REFUSED, Reason.PROTOCOL):
+                return  # the next time, perhaps
+            found = ()
+        mac = _own_mac(found, self._target.address)
+        if mac:
+            self._values["mac"] = mac
+        by_snmp = memory.mac if not memory.mac_serial else None
+        self._learnt |= {"mac": mac or by_snmp or "", "mac_serial": serial}
+        self._steps.append(f"GetNetworkInterfaces: {mac or 'not told'}")
 
     def _located(self, uri: str) -> str | None:
         return place(uri, self._target.address, self._target.onvif_port)

@@ -17,8 +17,11 @@ from probes.base import CheckOptions, Credential, Duration, Outcome, ProbeKind, 
 from probes.mib import Oid, resolve
 from probes.snmp_exchange import EXPECTED, REFUSED, Logins, failure, plain, rebooted, silence, text
 from probes.snmp_session import Session, missing
+from probes.tables import normal_mac
 
 _UPTIME = "1.3.6.1.2.1.1.3.0"  # sysUpTime of RFC 3418, hundredths of a second
+_MAC = "1.3.6.1.2.1.2.2.1.6"  # ifPhysAddress of RFC 2863
+_INTERFACES = 4  # a camera has a loopback and one or two more
 _TEXTS = {
     "descr": "1.3.6.1.2.1.1.1.0",
     "object_id": "1.3.6.1.2.1.1.2.0",
@@ -44,8 +47,8 @@ class SnmpOptions(CheckOptions):
 
 class SnmpProbe:
     """Values: `descr`, `object_id`, `name`, `location` (texts), `uptime_seconds`, `rebooted` (True when the uptime
-    went back since `Memory.booted_at`) and `oids` (configured name -> text or number). What the agent does not
-    have is absent. Learns `booted_at`.
+    went back since `Memory.booted_at`), `mac` (where it was not known and the agent has one only) and `oids`
+    (configured name -> text or number). What the agent does not have is absent. Learns `booted_at` and `mac`.
 
     The uptime is the agent's; in cameras it starts with the camera.
     """
@@ -53,6 +56,7 @@ class SnmpProbe:
     def __init__(self, options: SnmpOptions, resources: Resources) -> None:
         self._timeout = options.timeout
         self._extra = options.oids
+        self._macs = [f"{_MAC}.{number}" for number in range(1, _INTERFACES + 1)]
         self._asked = [*_TEXTS.values(), _UPTIME, *(oid.number for oid in options.oids)]
         self._clock = resources.clock
         self._logins = Logins()
@@ -77,7 +81,8 @@ class SnmpProbe:
         try:
             async with asyncio.timeout(self._timeout) as deadline:
                 await session.refresh()
-                answer = await session.get_many(self._asked)
+                more = () if target.memory.mac else self._macs  # in the same datagram
+                answer = await session.get_many([*self._asked, *more])
         except TimeoutError:
             silent = deadline.expired()
             return silence(session, credential, self._timeout) if silent else failure(REFUSED, credential)
@@ -101,12 +106,21 @@ class SnmpProbe:
             values["uptime_seconds"] = ticks / 100
             values["rebooted"] = rebooted(ticks / 100, now, target.memory.booted_at)
             learnt["booted_at"] = now - ticks / 100
+        macs = {mac for oid in self._macs if (mac := _hardware(answer.get(oid)))}
+        if len(macs) == 1 and not target.memory.mac:  # of several nobody knows which one is at the address
+            values["mac"] = learnt["mac"] = macs.pop()
         had = sum(oid in answer for oid in self._asked)
         step = (
             f"asked by SNMP v{credential.snmp_version or '2c'} at port {target.snmp_port}: the agent has {had} of"
             f" {len(self._asked)} objects"
         )
         return Result(Outcome.OK, Reason.OK, values=values, learnt=learnt, steps=(step,))
+
+
+def _hardware(value: object) -> str:
+    """An ifPhysAddress as text; "" for none: loopbacks and tunnels have an empty one, or zeros."""
+    mac = normal_mac(value) if isinstance(value, bytes) else None
+    return mac if mac is not None and mac.strip("0:") else ""
 
 
 KIND = ProbeKind("snmp", SnmpOptions, SnmpProbe)

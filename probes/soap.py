@@ -22,6 +22,7 @@ from lxml import etree
 
 MAX_BYTES = 2_000_000  # an NVR's GetProfiles takes about 4 kB a profile
 _MAX_TEXT = 200  # characters kept of any one string
+_MAX_INTERFACES = 64
 _MAX_PROFILES = 1000  # the largest NVRs have 256 channels of two or three
 _DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 _MEDIA = "http://www.onvif.org/ver10/media/wsdl"
@@ -54,6 +55,7 @@ class Operation:
 GET_TIME = Operation("GetSystemDateAndTime")
 GET_INFORMATION = Operation("GetDeviceInformation")
 GET_CAPABILITIES = Operation("GetCapabilities", content="<q:Category>Media</q:Category>")
+GET_INTERFACES = Operation("GetNetworkInterfaces")
 GET_PROFILES = Operation("GetProfiles", _MEDIA)
 
 
@@ -116,6 +118,14 @@ class Profile:
     encoding: str
     width: int
     height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface: its hardware address and its IP addresses, as the device writes them."""
+
+    hardware: str
+    addresses: tuple[str, ...]
 
 
 def envelope(operation: Operation, token: Token | None) -> bytes:
@@ -192,6 +202,18 @@ def read_snapshot_uri(body: bytes) -> str | Fault | None:
     if answer is None or isinstance(answer, Fault):
         return answer
     return _text(answer, "Uri", limit=2000)
+
+
+def read_interfaces(body: bytes) -> tuple[Interface, ...] | Fault | None:
+    """The network interfaces that have a hardware address, in the device's order."""
+    answer = _answer(body, GET_INTERFACES.name)
+    if answer is None or isinstance(answer, Fault):
+        return answer
+    found = (
+        Interface(_text(one, "HwAddress"), tuple(_clean(each.text)[:_MAX_TEXT] for each in _all(one, "Address")))
+        for one in islice(_all(answer, "NetworkInterfaces"), _MAX_INTERFACES)
+    )
+    return tuple(one for one in found if one.hardware)
 
 
 def _profile(element: etree._Element) -> Profile:

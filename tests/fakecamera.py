@@ -67,7 +67,7 @@ class FakeCamera:
             "address": self.host,
             "onvif_port": self.port,
             "credential": Credential("default", self.user, self.password),
-            "memory": Memory(),
+            "memory": Memory(mac="02:00:00:00:00:01", mac_serial="SN1"),  # known: it is not asked for again
         }
         return Target(**(given | changes))  # type: ignore[arg-type] # built by name
 

@@ -105,6 +105,15 @@ def test_defaults(fleet: Fleet) -> None:
     assert inventory.credentials is fleet.credentials
 
 
+def test_what_is_no_mac_is_left_out_with_a_warning(fleet: Fleet) -> None:
+    """The column only helps to learn links: what is no MAC address there is told, and keeps no file out."""
+    rows = camera_row(mac="00:1b:c5")
+    assert fleet.warnings(cameras=rows) == [
+        'cameras.csv:2: warning: mac "00:1b:c5": is no MAC address and is not used (write e.g. 00:1b:c5:0a:00:01, '
+        "or leave it empty)"
+    ]
+
+
 def test_every_column(fleet: Fleet) -> None:
     """Every documented column arrives, checked and converted; others become tags."""
     cells = {
@@ -114,7 +123,7 @@ def test_every_column(fleet: Fleet) -> None:
         "onvif_port": "8000", "snapshot_url": "/snap.jpg",
         "snmp_port": "1161", "channel": "3", "picture": "no", "ptz": "yes", "service_hours": "mon-fri 07:00-19:00",
         "install_time": "2024-05-01", "contact": "138", "record_save_days": "30", "address_text": "人民路, 1号",
-        "Pole": "XT-1", "empty": "",
+        "mac": "001B-C50A-0001", "Pole": "XT-1", "empty": "",
     }  # fmt: skip
     camera = fleet.load(cameras=camera_row(**cells)).cameras["cam-1"]
     placement = camera.placement
@@ -131,7 +140,7 @@ def test_every_column(fleet: Fleet) -> None:
     assert (camera.reach_port, camera.onvif_port, camera.snmp_port, camera.channel) == (554, 8000, 1161, 3)
     assert (camera.snapshot_url, camera.ptz, camera.record_save_days) == ("/snap.jpg", True, 30)
     assert (camera.install_time, camera.contact, camera.address_text) == ("2024-05-01", "138", "人民路, 1号")
-    assert camera.tags == {"Pole": "XT-1"}
+    assert (camera.mac, camera.tags) == ("00:1b:c5:0a:00:01", {"Pole": "XT-1"})
 
 
 def test_the_contracts_example(fleet: Fleet) -> None:

@@ -325,3 +325,57 @@ def test_the_smallest_sufficient_profile_is_chosen() -> None:
     assert choose_profile([profile(352, 288), profile(176, 144)], 1, small=True) == profile(352, 288)
     assert choose_profile(profiles, 2, small=True) is None
     assert choose_profile([], 1, small=False) is None
+
+
+NOBODY = "<NetworkInterfaces><Info><HwAddress>{}</HwAddress></Info></NetworkInterfaces>"
+INTERFACES = f"""{NOBODY.format("00:00:00:00:00:00")}
+<NetworkInterfaces token="eth0"><Info><HwAddress>00-1B-C5-0A-00-01</HwAddress></Info><IPv4><Config>
+<Manual><Address>{{address}}</Address></Manual></Config></IPv4></NetworkInterfaces>
+<NetworkInterfaces token="wlan0"><Info><HwAddress>001bc50a0002</HwAddress></Info></NetworkInterfaces>"""
+
+
+async def test_the_mac_is_asked_once_of_a_device(probe: OnvifProbe, camera: FakeCamera) -> None:
+    """That of the interface with the camera's address; again only when another device answers there."""
+    camera.answers["GetNetworkInterfaces"] = reply(
+        response("GetNetworkInterfaces", INTERFACES.format(address="127.0.0.1"))
+    )
+    target = camera.target(memory=Memory())
+    result = await probe.ask(target)
+    assert (result.outcome, result.values["mac"]) == (Outcome.OK, "00:1b:c5:0a:00:01")
+    target = remembering(target, result)
+    camera.asked.clear()
+    assert "mac" not in (await probe.ask(target)).values
+    assert "GetNetworkInterfaces" not in camera.asked
+    other = dataclasses.replace(target, memory=dataclasses.replace(target.memory, mac_serial="OTHER"))
+    assert (await probe.ask(other)).values["mac"] == "00:1b:c5:0a:00:01"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (response("GetNetworkInterfaces", INTERFACES.format(address="10.9.9.9")), 200),  # neither is its address's
+        (response("GetNetworkInterfaces", ""), 200),
+        (response("GetNetworkInterfaces", NOBODY.format("?")), 200),
+        (b"<no", 200),
+        (b"", 401),
+        (b"", 500),
+    ],
+)  # fmt: skip
+async def test_a_camera_that_keeps_its_mac_to_itself_is_fine(
+    probe: OnvifProbe, camera: FakeCamera, body: bytes, status: int
+) -> None:
+    """The asking is ok all the same, no login counts as refused, and it is not asked for again."""
+    camera.answers["GetNetworkInterfaces"] = reply(body, status=status)
+    result = await probe.ask(camera.target(memory=Memory()))
+    assert result.outcome is Outcome.OK, result.detail
+    assert "mac" not in result.values
+    assert (result.learnt["mac"], result.learnt["mac_serial"]) == ("", "SN1")
+    assert "refusals" not in result.learnt
+    assert result.values["serial"] == "SN1"
+
+
+async def test_a_mac_that_snmp_told_outlives_a_refusal(probe: OnvifProbe, camera: FakeCamera) -> None:
+    """Where ONVIF keeps it to itself, what the camera's SNMP agent said stays."""
+    camera.answers["GetNetworkInterfaces"] = reply(b"", status=500)
+    result = await probe.ask(camera.target(memory=Memory(mac="02:00:00:00:00:09")))
+    assert result.learnt["mac"] == "02:00:00:00:00:09"

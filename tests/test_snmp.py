@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from probes.base import Credential, Memory, Outcome, Reason
-from probes.snmp import SnmpOptions
+from probes.base import Credential, Memory, Outcome, Reason, Resources
+from probes.snmp import SnmpOptions, SnmpProbe
 from probes.snmp_exchange import failure, plain, rebooted, text
 from probes.snmp_session import missing
 from tests.snmpd import CONTACT, DESCR, LOCATION, NAME, NOW, V2C, V3, V3_SIGNED, Snmpd, ask, at
@@ -56,8 +57,30 @@ async def test_reads_what_pysnmp_reads(snmpd: Snmpd, credential: Credential) -> 
         assert result.values[key] == (str(wanted) if key == "object_id" else wanted.asOctets().decode())
     assert result.values["oids"] == {"SNMPv2-MIB::sysContact.0": CONTACT}
     assert 0 <= int(read["1.3.6.1.2.1.1.3.0"]) / 100 - result.values["uptime_seconds"] < 5
-    assert result.learnt == {"booted_at": NOW - result.values["uptime_seconds"]}
+    assert result.learnt["booted_at"] == NOW - result.values["uptime_seconds"]
     assert "6 of 6 objects" in result.steps[0]
+
+
+@pytest.mark.parametrize(
+    ("told", "mac"),
+    [
+        ({"1": b"", "2": bytes.fromhex("001bc50a0001")}, "00:1b:c5:0a:00:01"),
+        ({"1": bytes(6), "3": bytes.fromhex("001bc50a0001")}, "00:1b:c5:0a:00:01"),
+        ({"1": bytes.fromhex("001bc50a0001"), "2": bytes.fromhex("001bc50a0001")}, "00:1b:c5:0a:00:01"),
+        ({"1": bytes.fromhex("001bc50a0001"), "2": bytes.fromhex("001bc50a0002")}, None),
+        ({"1": b"eth0", "2": 7}, None),
+        ({}, None),
+    ],
+)
+def test_the_mac_is_that_of_the_only_interface(told: dict[str, bytes | int], mac: str | None) -> None:
+    """Loopbacks without an address do not count; of two nobody knows which; what is known is not read again."""
+    with ThreadPoolExecutor(1) as executor:
+        probe = SnmpProbe(SnmpOptions(), Resources(executor, lambda: NOW))
+    answer = {"1.3.6.1.2.1.1.5.0": b"cam", **{f"1.3.6.1.2.1.2.2.1.6.{n}": value for n, value in told.items()}}
+    result = probe._read(answer, at(161), V2C)
+    assert result.values.get("mac") == result.learnt.get("mac") == mac
+    known = replace(at(161), memory=Memory(mac="02:00:00:00:00:01"))
+    assert "mac" not in probe._read(answer, known, V2C).values
 
 
 async def test_an_object_that_the_agent_lacks_is_absent(snmpd: Snmpd) -> None:

@@ -32,7 +32,7 @@ def mac(number: int) -> str:
 
 def camera(number: int, upstream: str = "", port: str = "", **more: Any) -> Camera:
     placement = Placement("32", "1", upstream=upstream)
-    more = {"tags": {"mac": mac(number)}} | more
+    more = {"mac": mac(number)} | more
     return Camera(f"c{number}", f"camera {number}", f"10.0.0.{number}", placement, upstream_port=port, **more)
 
 
@@ -79,6 +79,42 @@ def link(learner: Learner, id_: str) -> Link:
     return next(one for one in (*found.known, *found.learnt, *found.contradicting) if one.id == id_)
 
 
+def test_a_mac_that_the_camera_tells_places_it() -> None:
+    """Without a MAC in the inventory, what the camera says of itself is looked for in the next walks; what it says
+    later moves it, and a MAC that two cameras claim places neither."""
+    tables = switch(SW1, {mac(1): 3, mac(2): 4})
+    learner = learn(town(camera(1, mac=""), camera(2, mac="")), sw1=tables)
+
+    def placed() -> dict[str, Place]:
+        learner.take("sw1", tables)
+        return {id_: place for id_, place in learner.placed.items() if id_ in ("c1", "c2")}
+
+    assert placed() == {}
+    learner.says("c1", mac(1))
+    assert placed() == {"c1": Place("sw1", "ge3")}
+    (link,) = [link for link in learner.topology().learnt if link.id == "c1"]
+    assert Source.CAMERA in link.sources
+    learner.says("c1", mac(2))
+    assert placed() == {"c1": Place("sw1", "ge4")}
+    assert learner.says("c2", mac(2)) == {"c1": None}
+    assert placed() == {}
+    told = {link.id: link.words for link in learner.topology().contradicting}
+    assert "says, too, that its MAC is" in told["c1"]
+    learner.says("c1", "")
+    assert placed() == {"c2": Place("sw1", "ge4")}
+    assert learner.says("stranger", mac(1)) == {}
+
+
+def test_the_inventory_is_believed_before_the_camera() -> None:
+    """Its column `mac` holds; a camera that says another one is a contradiction, and is placed nowhere."""
+    learner = learn(town(camera(1)), sw1=switch(SW1, {mac(1): 3, mac(7): 4}))
+    assert learner.placed["c1"] == Place("sw1", "ge3")
+    assert learner.says("c1", mac(7)) == {"c1": None}
+    (link,) = [link for link in learner.topology().contradicting if link.id == "c1"]
+    assert f"it says {mac(7)} itself" in link.words
+    assert learner.says("c1", mac(1)) == {"c1": Place("sw1", "ge3")}
+
+
 def test_a_camera_hangs_where_it_is_alone_not_where_it_passes_by() -> None:
     """Seen at a port of its switch and on the lines up of others, it hangs on the port."""
     learner = learn(
@@ -97,7 +133,7 @@ def test_arp_tells_whose_address_a_mac_is() -> None:
     """A camera whose MAC the inventory lacks is found by its address in a router's ARP table."""
     arp = ((mac(1), "10.0.0.1"), (mac(2), "10.9.9.9"))
     learner = learn(
-        town(camera(1, tags={})), router=ROUTER_WALK | {"arp": arp}, sw1=switch(SW1, {mac(1): 3, mac(2): 4})
+        town(camera(1, mac="")), router=ROUTER_WALK | {"arp": arp}, sw1=switch(SW1, {mac(1): 3, mac(2): 4})
     )
     assert learner.placed == {"c1": Place("sw1", "ge3")}
     assert link(learner, "c1").sources == (Source.ARP, Source.BRIDGE)
@@ -106,7 +142,7 @@ def test_arp_tells_whose_address_a_mac_is() -> None:
 def test_a_router_that_answers_for_others_tells_nothing_of_them() -> None:
     """A MAC with several addresses is that of a router before them: no camera is found by it."""
     arp = ((mac(7), "10.0.0.1"), (mac(7), "10.0.0.2"))
-    inventory = town(camera(1, tags={}), camera(2, tags={}))
+    inventory = town(camera(1, mac=""), camera(2, mac=""))
     learner = learn(inventory, router=ROUTER_WALK | {"arp": arp}, sw1=switch(SW1, {mac(7): 3}))
     assert learner.placed == {}
     assert learner.topology().unknown == 2
@@ -215,7 +251,7 @@ def test_channels_hang_on_the_recorder_whose_address_they_have() -> None:
 
 def test_one_mac_for_two_cameras() -> None:
     """Where the inventory gives two cameras one MAC, neither is looked for, and it is said."""
-    learner = learn(town(camera(1), camera(2, tags={"mac": mac(1)})), sw1=switch(SW1, {mac(1): 3}))
+    learner = learn(town(camera(1), camera(2, mac=mac(1))), sw1=switch(SW1, {mac(1): 3}))
     assert learner.placed == {}
     assert {one.id for one in learner.topology().contradicting} == {"c1", "c2"}
 
@@ -364,7 +400,10 @@ def test_liars_break_nothing(seed: int) -> None:
     """Whatever devices claim: no error, no circle, and lines moved one by one are those of a fleet built anew."""
     rng = random.Random(seed)
     choose: Callable[[], str] = lambda: rng.choice(["", "", "sw1", "sw2"])  # noqa: E731
-    cameras = [camera(n, choose(), tags={"mac": mac(n)} if n % 2 else {"power": "feed"}) for n in range(1, 31)]
+    cameras = [
+        camera(n, choose(), mac=mac(n) if n % 2 else "", tags={} if n % 2 else {"power": "feed"})
+        for n in range(1, 31)
+    ]
     devices = {
         id_: Device(id_, id_, "switch", "32", f"10.1.0.{n}") for n, id_ in enumerate(("sw1", "sw2", "sw3"), 2)
     }
@@ -393,7 +432,9 @@ def test_two_switches_of_a_cabinet_one_on_the_other() -> None:
     """A feed of both hangs above the first, also where it is learnt that the second hangs on that: no circle."""
     feed = Device("feed", "feed", "power", "32")
     second = Device("a-second", "switch", "switch", "32", "10.1.0.4")
-    cameras = [camera(n, upstream, tags={"power": "feed"}) for n, upstream in ((1, "sw1"), (2, "a-second"))]
+    cameras = [
+        camera(n, upstream, mac="", tags={"power": "feed"}) for n, upstream in ((1, "sw1"), (2, "a-second"))
+    ]
     fleet = Fleet(town(*cameras, **{"feed": feed, "a-second": second}))
     fleet.learn({"a-second": Place("sw1", "ge9")})
     assert fleet.cameras["c2"].line == ("a-second", "sw1", "feed", "router")

@@ -14,7 +14,7 @@ from healthd.incidents.fleet import Fleet, PortFacts
 from healthd.incidents.incident import Happening
 from healthd.model import Asked, Axis, Camera, Flip, Inventory, Moment, State
 from healthd.state import Holding, Rules, advance_online, online_reading, settle
-from healthd.topology import Learner
+from healthd.topology import Learner, Place
 from probes.base import Memory, Outcome, Reason
 from probes.port_names import port_named
 
@@ -189,7 +189,13 @@ class Desk:
 
     def _learn(self, device: str, values: Mapping[str, Any]) -> None:
         """Hang cameras and devices where the walk shows them, as far as the inventory does not say."""
-        changes = self.learner.take(device, values)
+        self._hang(self.learner.take(device, values))
+
+    def mac_is(self, camera: str, mac: str) -> None:
+        """A camera says which MAC address it has ("": it does not): by it switches are asked where it hangs."""
+        self._hang(self.learner.says(camera, mac))
+
+    def _hang(self, changes: Mapping[str, Place | None]) -> None:
         if not changes:
             return
         devices = {id_: self.fleet.devices[id_] for id_ in changes if id_ in self.fleet.devices}
