@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from healthd.profiles import Profile
 from healthd.rates import Row
 from healthd.report.document import Block, Cell, Chart, Column, Kind, Paragraph, Series, Table
-from healthd.report.material import SMALL
 from healthd.report.numbers import target
 from healthd.report.sections import Context, ranked
 
@@ -34,13 +33,13 @@ def assessment(context: Context) -> list[Block]:
 def _level(context: Context, profile: Profile, level: str, codes: Sequence[str]) -> Iterator[Table]:
     scribe = context.scribe
     rows = [row for code in codes if (row := context.row(profile.name, context.main_rate, "all", code))]
-    large, small = [r for r in rows if r.cameras >= SMALL], [r for r in rows if r.cameras < SMALL]
+    large, small = [r for r in rows if not r.small], [r for r in rows if r.small]
     name = scribe.level(level)
     if large or not small:
         title = scribe("assessment_table", level=name)
         yield _ranking(context, profile, (f"{level}", title), large)
     if small:
-        title = scribe("assessment_table_small", level=name, small=SMALL)
+        title = scribe("assessment_table_small", level=name, small=context.material.small_region)
         yield _ranking(context, profile, (f"{level}-small", title), small)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from healthd.periods import iso
-from healthd.report import assessment, cover, lists, people, quality, repairs
+from healthd.report import assessment, cover, filings, lists, people, quality, repairs
 from healthd.report.document import Block, Report, Section, Table
 from healthd.report.material import Material, ReportKind
 from healthd.report.scribe import Scribe, clean
@@ -25,6 +25,7 @@ PARTS: dict[ReportKind, Sequence[tuple[str, Sequence[Part]]]] = {
         ("repairs", _REPAIRS),
         ("outages", (lists.outages,)),
         ("moves", (lists.moves,)),
+        ("filings", (filings.filings,)),
         ("quality", (quality.quality,)),
         ("definitions", (quality.definitions,)),
         ("raw", (quality.raw,)),
@@ -37,6 +38,7 @@ PARTS: dict[ReportKind, Sequence[tuple[str, Sequence[Part]]]] = {
         ("repairs", _REPAIRS[:3]),
         ("outages", (lists.outages,)),
         ("moves", (lists.moves,)),
+        ("filings", (filings.filings,)),
         ("quality", (quality.quality,)),
         ("definitions", (quality.definitions,)),
         ("raw", (quality.raw,)),
@@ -46,6 +48,7 @@ PARTS: dict[ReportKind, Sequence[tuple[str, Sequence[Part]]]] = {
         ("classes", (assessment.classes,)),
         ("repairs", _REPAIRS[:2]),
         ("moves", (lists.moves,)),
+        ("filings", (filings.filings,)),
         ("quality", (quality.quality,)),
         ("definitions", (quality.definitions,)),
         ("raw", (quality.raw,)),
@@ -97,6 +100,8 @@ def head(material: Material) -> dict[str, object]:
         "made": iso(material.made, zone),
         "profiles": [profile.name for profile in material.profiles],
         "rows": [row for found in (figures, material.units, material.maintainers) for row in found.as_json(zone)],
+        "attributed": material.attributed.as_json(zone) if material.attributed else [],
+        "changes": [line.as_json(zone) for line in material.changes],
     }
 
 

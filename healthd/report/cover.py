@@ -10,7 +10,7 @@ from fractions import Fraction
 from healthd.profiles import Profile
 from healthd.rates import Row
 from healthd.report.lists import longer
-from healthd.report.material import SMALL, ReportKind
+from healthd.report.material import ReportKind
 from healthd.report.numbers import percent, points, target
 from healthd.report.sections import Context, rankable, ranked
 
@@ -131,7 +131,7 @@ def _standings(context: Context) -> Iterator[str]:
         return
     level, codes = levels[0]
     rows = [row for code in codes if (row := context.row(profile.name, context.main_rate, "all", code))]
-    large = [row for row in rows if row.cameras >= SMALL]
+    large = [row for row in rows if not row.small]
     places = [row for _, row in ranked(large) if rankable(row)]
     rate = scribe(context.main_rate)
     words = {"level": scribe.level(level), "rate": rate if scribe.lang == "zh" else rate.lower()}
@@ -143,7 +143,7 @@ def _standings(context: Context) -> Iterator[str]:
     if unranked := sum(not rankable(row) for row in large):
         yield scribe("say_unranked", n=unranked)
     if small := len(rows) - len(large):
-        yield scribe("say_small", n=small, small=SMALL)
+        yield scribe("say_small", n=small, small=context.material.small_region)
 
 
 def _places(context: Context, rows: list[Row]) -> str:

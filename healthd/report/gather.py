@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from healthd.figures import Figures, figures, watch_of
+from healthd.attributed import attributed_figures
+from healthd.change_list import changes
+from healthd.figures import Figures, copy_of, figures, watch_of
 from healthd.incidents.plan import make_plan
 from healthd.incidents.statistics import REPEAT
 from healthd.model import CameraHistory, Inventory, Moment, Placement, State
 from healthd.periods import Span
+from healthd.pool import Terms
 from healthd.problems import Wrong
+from healthd.profiles import Profile
 from healthd.repairs import repair_statistics, standing
 from healthd.report.material import Material, Move, Outage, Past, Period, PlanOf, ReportKind
 from healthd.report.spans import months_before
@@ -44,6 +48,7 @@ def gather(
     outages, moves = _told(store, setup, period.span, inside, lambda count: step("lists", count))
     end = min(period.span.end, seen + 1)
     incidents = store.incidents(period.span.start - REPEAT, end)
+    levers = changes(store, setup, period.span, region=region, each=lambda count: step("changes", count))
     return Material(
         site=setup.config.site,
         simulated=setup.config.simulated,
@@ -52,7 +57,7 @@ def gather(
         period=period,
         region=region,
         inventory=terms.inventory,
-        profiles=terms.profiles,
+        profiles=_profiles(store, found, terms),
         rates=terms.rates,
         figures=found,
         before=read("before", period.before) if period.before else None,
@@ -74,8 +79,26 @@ def gather(
         plans=[*_plans(store, setup, region, seen)] if monthly else (),
         gaps=[*_gaps(watch_of(store, setup.config.timezone, period.span))],
         reached=frozenset(store.reached()),
+        attributed=attributed_figures(
+            store, setup, period.span, region=region, each=lambda count: step("attributed", count)
+        ),
+        exemptions=store.exemptions(period.span.start, period.span.end),
+        changes=levers,
+        versions=[
+            figures(store, setup, period.span, region=region, version=copy.version) for copy in found.versions
+        ],
+        small_region=terms.small_region,
         names=store.names(),
     )
+
+
+def _profiles(store: Store, found: Figures, terms: Terms) -> Sequence[Profile]:
+    """Those that the figures were judged by: of a final month as they were frozen."""
+    if not found.versions:
+        return terms.profiles
+    copy = next(one for one in found.versions if one.version == found.version)
+    used = {row.profile for row in found.rows}
+    return [profile for profile in copy_of(store, copy).terms.profiles if profile.name in used]
 
 
 def gather_work(store: Store, setup: Setup, period: Period, region: str, maintainer: str) -> Work:

@@ -11,12 +11,10 @@ from healthd.figures import Figures
 from healthd.incidents.incident import Incident
 from healthd.incidents.plan import Plan
 from healthd.incidents.statistics import RepairRow
-from healthd.model import Inventory, Moment, Placement
+from healthd.levers import Line
+from healthd.model import Exemption, Inventory, Moment, Placement
 from healthd.periods import Span
 from healthd.profiles import Profile
-
-SMALL = 20
-"""A region with fewer cameras is ranked apart: one camera more or less would move it too far."""
 
 
 class ReportKind(enum.StrEnum):
@@ -83,7 +81,10 @@ class Material:
 
     `region`: the code that the report is about, "" for all. `made`: when the report was made. `incidents`: all
     that were open for a moment of the period. `repairs`: by region, maintainer, cause. `gaps`: spans of the
-    period in which healthd did not see. `reached`: cameras whose reach was ever answered.
+    period in which healthd did not see. `reached`: cameras whose reach was ever answered. `attributed`: usage and
+    attributable rates by maintainer. `exemptions`: filed for a moment of the period; `changes`: the change list.
+    `versions`: of a final month, the figures of each frozen copy, the first one first. A region with fewer cameras
+    than `small_region` is ranked apart.
     """
 
     site: str
@@ -107,6 +108,11 @@ class Material:
     plans: Sequence[PlanOf] = ()
     gaps: Sequence[Span] = ()
     reached: frozenset[str] = frozenset()
+    attributed: Figures | None = None
+    exemptions: Sequence[Exemption] = ()
+    changes: Sequence[Line] = ()
+    versions: Sequence[Figures] = ()
+    small_region: int = 20
     names: Mapping[str, str] = field(default_factory=dict)
 
     @property

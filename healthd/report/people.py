@@ -41,7 +41,7 @@ def _units(context: Context, profile: str) -> Table:
                 scribe.text(scribe.unit(row.key)),
                 scribe.count(row.cameras),
                 *(context.rate_cell(rows.get((profile, rate, "all", row.key))) for rate in context.rates),
-                scribe.hours(row.bad),
+                scribe.amount(row.bad, timed=row.timed),
                 scribe.verdict(row.verdict),
             ]
             for place, row in enumerate(worst, 1)
@@ -57,12 +57,17 @@ def _main(context: Context, profile: str) -> tuple[str, str, str]:
 def maintainers(context: Context) -> list[Block]:
     """Each maintainer's rates and repairs."""
     scribe = context.scribe
-    return [Paragraph(scribe("maintainers_intro_plain")), _maintainers(context)]
+    told = "maintainers_intro" if context.material.attributed else "maintainers_intro_plain"
+    return [Paragraph(scribe(told)), *(_maintainers(context, one.name) for one in context.material.profiles)]
 
 
-def _maintainers(context: Context) -> Table:
-    scribe, profile = context.scribe, context.material.profiles[0].name
+def _maintainers(context: Context, profile: str) -> Table:
+    scribe, attributed = context.scribe, context.material.attributed
     rows = keyed(context.material.maintainers)
+    shared = keyed(attributed) if attributed else {}
+    # The usage rate is the main rate by its name in contracts.
+    pair = ("usage", "attributable") if attributed else ()
+    rates = [rate for rate in context.rates if not attributed or rate != context.main_rate]
     repairs = {row.key: row for row in context.material.repairs.get("maintainer", ())}
     keys = sorted({key for _, _, _, key in rows} | {*repairs} | {*context.material.inventory.maintainers})
     keys = [key for key in keys if key in repairs or any(code[3] == key for code in rows)]
@@ -73,7 +78,8 @@ def _maintainers(context: Context) -> Table:
         return [
             scribe.text(scribe.maintainer(key)),
             scribe.count(row.cameras if row else 0),
-            *(context.rate_cell(rows.get((profile, rate, "all", key))) for rate in context.rates),
+            *(context.rate_cell(rows.get((profile, rate, "all", key))) for rate in rates),
+            *(context.rate_cell(shared.get((profile, rate, "all", key))) for rate in pair),
             scribe.count(repair.opened if repair else 0),
             scribe.count(repair.closed if repair else 0),
             scribe.count(repair.due if repair else 0),
@@ -90,7 +96,7 @@ def _maintainers(context: Context) -> Table:
         [
             scribe.column("maintainer", weight=18),
             scribe.column("cameras", Kind.COUNT, 6),
-            *(scribe.column(rate, Kind.RATIO, 7) for rate in context.rates),
+            *(scribe.column(rate, Kind.RATIO, 7) for rate in (*rates, *pair)),
             scribe.column("opened", Kind.COUNT, 6),
             scribe.column("closed", Kind.COUNT, 6),
             scribe.column("due_in", Kind.COUNT, 6),

@@ -8,8 +8,7 @@ from healthd.figures import Figures
 from healthd.profile_words import describe
 from healthd.rates import Row
 from healthd.report.document import Block, Cell, Column, Kind, Paragraph, Table
-from healthd.report.material import SMALL
-from healthd.report.sections import Context
+from healthd.report.sections import Context, keyed
 from healthd.words import FAULTS
 
 
@@ -19,6 +18,7 @@ def quality(context: Context) -> list[Block]:
     standing = scribe(f"standing_{figures.standing}", version=figures.version)
     return [
         Paragraph(scribe("quality_intro", standing=standing)),
+        *([_versions(context)] if context.material.versions else []),
         _time(context),
         _gaps(context),
         _not_reached(context),
@@ -51,7 +51,7 @@ def _time(context: Context) -> Table:
                 scribe.text(row.profile),
                 scribe.text(scribe(row.rate)),
                 *(
-                    scribe.hours(amount)
+                    scribe.amount(amount, timed=row.timed)
                     for amount in (row.good, row.bad, row.undiagnosed, row.unknown, row.exempt, row.out_of_service)
                 ),
                 scribe.ratio(row.coverage),
@@ -59,7 +59,40 @@ def _time(context: Context) -> Table:
             for row in rows
         ],
         scribe("quality_empty"),
+        note="" if all(row.timed for row in rows) else scribe("count_note"),
     )
+
+
+def _versions(context: Context) -> Table:
+    """A final month: every frozen copy, who made it and why, and the top region's figures by each."""
+    scribe, material = context.scribe, context.material
+    profile, top = material.profiles[0].name, material.tops[0]
+    rows = []
+    for found in material.versions:
+        copy = next(one for one in found.versions if one.version == found.version)
+        told = keyed(found)
+        rows.append(
+            [
+                scribe.count(found.version),
+                scribe.time(copy.at),
+                scribe.text(copy.author),
+                scribe.text(copy.note),
+                *(context.rate_cell(told.get((profile, rate, "all", top))) for rate in context.rates),
+                scribe.text(found.inventory[:16]),
+                scribe.text(found.program),
+            ]
+        )
+    columns = [
+        scribe.column("version_number", Kind.COUNT, 5),
+        scribe.column("version_at", Kind.TIME, 10),
+        scribe.column("version_by", weight=8),
+        scribe.column("version_note", weight=18),
+        *(scribe.column(rate, Kind.RATIO, 8) for rate in context.rates),
+        scribe.column("fact_inventory", weight=12),
+        scribe.column("fact_program", weight=8),
+    ]
+    note = scribe("versions_note", version=material.figures.version)
+    return Table("versions", scribe("versions_table"), columns, rows, scribe("versions_empty"), note)
 
 
 def _gaps(context: Context) -> Table:
@@ -134,7 +167,7 @@ def definitions(context: Context) -> list[Block]:
     ]
     return [
         *(Paragraph(scribe(f"def_{key}")) for key in (*said, "change")),
-        Paragraph(scribe("def_small", small=SMALL)),
+        Paragraph(scribe("def_small", small=context.material.small_region)),
         _profiles(context),
     ]
 
@@ -214,7 +247,7 @@ def _raw(context: Context, row: Row) -> list[Cell]:
         scribe.text(row.profile),
         scribe.count(row.cameras),
         *(
-            scribe.seconds(amount)
+            scribe.seconds(amount if row.timed else 1000 * amount)
             for amount in (row.good, row.assessed, row.undiagnosed, row.unknown, row.exempt, row.out_of_service)
         ),
         scribe.ratio(row.ratio),

@@ -94,6 +94,10 @@ class Scribe:
         hundredths = milliseconds // 36_000
         return Cell(Kind.HOURS, Fraction(milliseconds, 1000), f"{hundredths // 100:,}.{hundredths % 100:02d}")
 
+    def amount(self, amount: int, *, timed: bool) -> Cell:
+        """Milliseconds as hours; what was counted as a count."""
+        return self.hours(amount) if timed else self.count(amount)
+
     def time(self, moment: Moment | None) -> Cell:
         if not moment:
             return Cell(Kind.TIME, None, self("none"), Tone.QUIET)
