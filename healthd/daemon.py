@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 
-from healthd import __version__
+from healthd import __version__, recording
 from healthd.alerting.watch import RoutesWatch
 from healthd.clock import Clock
 from healthd.config import Config
-from healthd.core import Core, Outbox, Past, Steering, placement_changes
+from healthd.core import Core, Outbox, Past, Steering
+from healthd.exempting import Exempting
 from healthd.figures import live_windows
 from healthd.front import Front
 from healthd.gallery import Gallery
@@ -90,6 +91,8 @@ class Daemon:
         self.gallery = Gallery(judgement(setup), store.picture_references)
         self.prober = self._make_prober(setup)
         self.core = self._make_core(setup)
+        fleet, inventory = self.core.desk.fleet, lambda: self.setup.inventory
+        self.exempting = Exempting(store, self.live, fleet, inventory, self.clock.now, self._rebuild_windows)
         self.jobs = Jobs(setup.config.timezone, self.metrics.job_failed)
         self.reports = ReportDesk(lambda: self.setup.config, self.clock.now, self.registry)
         self.failed = False
@@ -159,6 +162,7 @@ class Daemon:
             asyncio.create_task(self._keep_windows(), name="windows"),
             asyncio.create_task(self.routes.run(), name="routes"),
             asyncio.create_task(self.reports.keep_mailing(), name="mail"),
+            asyncio.create_task(self.exempting.run(), name="exemptions"),
         ]
         for task in self._tasks:
             task.add_done_callback(self._ended)
@@ -172,10 +176,7 @@ class Daemon:
 
     def _take_up(self, now: Moment) -> None:
         inventory, store = self.setup.inventory, self.store
-        changes = placement_changes(store.placements_now(), inventory, now, self.setup.config.author)
-        names = {camera.id: camera.name for camera in inventory.cameras.values()}
-        regions = [*inventory.regions.values()]
-        store.write(Batch(changes=changes, names=names, regions=regions, recorded=now))
+        store.write(recording.from_store(store, self.setup, now))
         states, reboots = store.states(), store.reboots()
         past = Past(store.last_heartbeat() or 0, states, store.memories(), store.reached().keys(), reboots)
         self.live.restore(states, reboots)
@@ -186,6 +187,7 @@ class Daemon:
         self.live.disagreed(holding)
         self.core.disagreements.restore(holding)
         self.core.restore(inventory, past, now)
+        self.exempting.take_up()
 
     def _start_jobs(self, config: Config) -> None:
         upkeep = Upkeep(self.store, lambda: self.setup.config, self.clock.now, self._settled, self._flushed)
@@ -347,10 +349,7 @@ class Daemon:
         old, self.setup = self.setup, setup
         _warn_of_restart(old.config, setup.config)
         self._report(setup.warnings)
-        known = {camera.id: camera.placement for camera in old.inventory.cameras.values()}
-        changes = placement_changes(known, setup.inventory, now, setup.config.author)
-        names = {camera.id: camera.name for camera in setup.inventory.cameras.values()}
-        regions = [*setup.inventory.regions.values()]
+        batch = recording.from_setup(old, setup, now)
         self.core.rules = core_rules(setup.config)
         self.gallery.judgement = judgement(setup)
         self.core.desk.board.policy = incident_policy(setup.config)
@@ -358,15 +357,16 @@ class Daemon:
         self.core.references = references(setup.config)
         self.core.replace(setup.inventory, now)
         self._store()
-        self.writer.submit(Batch(changes=changes, names=names, regions=regions, recorded=now))
+        self.writer.submit(batch)
         self.live.replace(naming(setup.config), setup.inventory)
         longest = self.prober.longest_timeout
         self._in_background(_close_later(self.prober.replace(setup.config, setup.inventory), longest))
         self.core.hold_again()
         self._loaded(now)
+        self.exempting.inventory_changed()
         if self._beating_since:
             self._rebuild_windows()
-        log.info("reloaded cameras=%d changed=%d", len(setup.inventory.cameras), len(changes))
+        log.info("reloaded cameras=%d changed=%d", len(setup.inventory.cameras), len(batch.changes))
 
     def _loaded(self, now: Moment) -> None:
         self.reports.schedule(self.jobs)

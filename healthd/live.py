@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, TypeAlias
@@ -179,6 +179,7 @@ class Live:
     _repeated: Counter[RepairKey] = field(default_factory=Counter, init=False)
     repaired: dict[str, Moment] = field(default_factory=dict, init=False)  # subject -> when it was repaired last
     _durations: dict[RepairKey, _Durations] = field(default_factory=dict, init=False)
+    _exempt: frozenset[str] = field(default=frozenset(), init=False)
     blind: bool = field(default=False, init=False)
     ready: bool = field(default=False, init=False)
 
@@ -198,7 +199,7 @@ class Live:
             view = old.get(camera.id)
             if view is None:
                 view = CameraView(camera, vendor=camera.vendor, model=camera.model)
-            self._views[camera.id] = replace(view, camera=camera)
+            self._views[camera.id] = replace(view, camera=camera, exempt=camera.id in self._exempt)
         self.naming, self.inventory = naming, inventory
 
     def committed(self, flips: Sequence[Flip]) -> None:
@@ -228,7 +229,7 @@ class Live:
                 self._closed[key] += 1
                 self._timely[key] += not incident.overdue(incident.closed)
                 self.repaired[incident.subject] = incident.closed
-                took = (incident.closed - incident.since) / 1000
+                took = incident.took / 1000
                 self._durations.setdefault(key, _Durations()).add(took)
             if incident.open:
                 self.incidents[incident.id] = incident
@@ -242,6 +243,14 @@ class Live:
                 self.findings.pop((one.camera, one.finding), None)
             else:
                 self.findings[one.camera, one.finding] = one
+
+    def exempt_are(self, cameras: Set[str]) -> None:
+        """These cameras, and no others, are exempt now."""
+        if cameras == self._exempt:
+            return
+        for camera in (cameras ^ self._exempt) & self._views.keys():
+            self._views[camera] = replace(self._views[camera], exempt=camera in cameras)
+        self._exempt = frozenset(cameras)
 
     def begin_rebuild(self) -> Booked | None:
         """Windows stand still from now on, until `finish_rebuild` brings those read from the store. Returns what

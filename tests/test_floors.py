@@ -42,7 +42,8 @@ FLOORS = (
     "healthd.live",
     "healthd.city healthd.clock healthd.core healthd.metrics healthd.schedule healthd.selfmetrics healthd.store"
     " healthd.web",
-    "healthd.figures healthd.period_rules healthd.prober healthd.repairs healthd.upkeep",
+    "healthd.exempting healthd.figures healthd.period_rules healthd.prober healthd.recording healthd.repairs"
+    " healthd.upkeep",
     "healthd.attributed healthd.ledger healthd.change_list healthd.exemption_desk healthd.settings",
     "healthd.evidence_pack healthd.report",
     "healthd.front",

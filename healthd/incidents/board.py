@@ -16,7 +16,17 @@ from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
 from healthd.incidents.causes import Finding
-from healthd.incidents.describe import Key, Policy, answerable, failing, failing_since, likely_cause, repair_limit
+from healthd.incidents.describe import (
+    Key,
+    Policy,
+    answerable,
+    due_again,
+    failing,
+    failing_since,
+    likely_cause,
+    repair_limit,
+    run_until,
+)
 from healthd.incidents.evidence import Clue, clue
 from healthd.incidents.fleet import CameraFacts, Fleet
 from healthd.incidents.incident import Acknowledgement, Cause, Happening, Incident, Kind, What
@@ -113,12 +123,14 @@ class Board:
         if incident is None or self.still_fails(incident_id) is not None:
             return ()
         key = (incident.kind, incident.subject)
+        self._open[key] = run_until(self.fleet, incident, incident, now)
         return [self._close(key, now, verified=True, detail=f"closed by {by}")]
 
     # --- keeping in step -----------------------------------------------------------------------------------
 
     def update(self, now: Moment) -> list[Happening]:
         """Bring the incidents in step with what has changed in the fleet."""
+        self.fleet.exempt_at(now)
         dirty, devices = self.fleet.take_dirty()
         devices |= self._unopened
         self._unopened.clear()
@@ -183,6 +195,8 @@ class Board:
         facts = self.fleet.cameras.get(camera)
         if facts is None or not facts.camera.asked:
             return None
+        if held is None and camera in self.fleet.filed.cameras:
+            return None  # what is filed as exempt opens nothing; what was open stays until it is repaired
         if slot is Kind.OFFLINE:
             return self._wanted_offline(facts, held, now)
         fails, since = failing(facts, slot)
@@ -291,13 +305,17 @@ class Board:
         finding = likely_cause(self.fleet, key, changed.camera_ids, incident.cause) if failing_still else None
         if finding is not None and (finding.cause, finding.evidence) != (incident.cause, incident.evidence):
             changed = replace(changed, cause=finding.cause, evidence=finding.evidence[:_EVIDENCE])
+        changed = due_again(self.fleet, changed)
         self._open[key] = changed
         if not self._goes_on(key, changed, now):
             heir = self._heir(step)
             if heir is not None:
                 return [self._merge(changed, heir, now)]
+            self._open[key] = run_until(self.fleet, incident, changed, now)
             return [self._close(key, now, verified=self._seen_well(key, incident))]
         happenings = []
+        if changed.due != incident.due:
+            happenings.append(Happening(now, What.DUE, changed, ""))
         if changed.cause is not incident.cause:
             happenings.append(Happening(now, What.CAUSE, changed, f"{incident.cause} -> {changed.cause}"))
         elif grown and self._may_tell(key, len(cameras), now):
@@ -315,7 +333,7 @@ class Board:
 
     def _may_open(self, device: str, now: Moment) -> bool:
         """A device's own incident waits like a camera's: for what is above it, and a little for its cameras."""
-        if not self._is_down(device):
+        if not self._is_down(device) or self.fleet.excused(device):
             return False
         facts = self.fleet.devices[device]
         age = now - facts.decided
@@ -372,7 +390,8 @@ class Board:
         incident = incident.with_cameras(frozenset(cameras))
         finding = likely_cause(self.fleet, key, incident.camera_ids, incident.cause) or Finding(Cause.UNKNOWN, ())
         incident = replace(incident, cause=finding.cause, evidence=finding.evidence[:_EVIDENCE])
-        incident = replace(incident, due=incident.since + repair_limit(self.fleet, self.policy, incident))
+        due = incident.since + repair_limit(self.fleet, self.policy, incident)
+        incident = due_again(self.fleet, replace(incident, due=due, paused=0))
         self._open[key] = incident
         happenings.append(Happening(now, what, incident, detail))
         return [*happenings, *(self._merge(old, incident, now) for old in merged)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from healthd.incidents import causes
 from healthd.incidents.causes import Finding
+from healthd.incidents.exempt import deadline, paused
 from healthd.incidents.fleet import CameraFacts, DeviceFacts, Fleet, Mass, PortFacts, most_common
 from healthd.incidents.incident import Cause, Incident, Kind
 from healthd.model import Moment, State
@@ -133,3 +134,22 @@ def failing(facts: CameraFacts, slot: Kind) -> tuple[bool, Moment]:
     if slot is Kind.CLOCK:
         return bool(facts.offset_since), facts.offset_since
     return bad and not refused, facts.picture_since
+
+
+def due_again(fleet: Fleet, incident: Incident) -> Incident:
+    """The incident with its due time moved by what is exempt of all its cameras; the limit stays what it was."""
+    if not incident.due:
+        return incident
+    spans = fleet.filed.exempt.common(incident.camera_ids, incident.subject)
+    if not spans and not incident.paused:
+        return incident
+    limit = incident.due - incident.since - incident.paused
+    due = deadline(incident.since, limit, spans)
+    return replace(incident, due=due, paused=due - incident.since - limit)
+
+
+def run_until(fleet: Fleet, before: Incident, closing: Incident, now: Moment) -> Incident:
+    """An incident that is to be closed, with the time up to now in which its repair did not run. `before`: as it
+    stood with the cameras that it had last."""
+    spans = fleet.filed.exempt.common(before.camera_ids, before.subject)
+    return replace(closing, due=before.due, paused=paused(before.since, now, spans))

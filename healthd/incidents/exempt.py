@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from healthd.exemptions import Cover
 from healthd.model import Inventory, Moment
 from healthd.timeline import FOREVER, Spans
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,42 @@ class Exempt:
                 break
             spans = [*_both(spans, self.cameras.get(camera, ()))]
         return spans
+
+
+class Filed:
+    """Who is exempt now. Mutable: it is asked for every camera that fails. `until`: the moment up to which
+    `cameras` and `devices` hold."""
+
+    def __init__(self) -> None:
+        self.exempt = Exempt()
+        self.cameras: frozenset[str] = frozenset()
+        self.devices: frozenset[str] = frozenset()
+        self.until: Moment = 0
+        self._below: Counter[str] = Counter()  # device -> exempt cameras below
+
+    def take(self, exempt: Exempt) -> tuple[set[str], set[str]]:
+        """Take what was filed anew; returns the cameras and devices for which it means something else."""
+        old, self.exempt, self.until = self.exempt, exempt, 0
+        cameras = {key for key, spans in _either(old.cameras, exempt.cameras) if spans[0] != spans[1]}
+        return cameras, {key for key, spans in _either(old.devices, exempt.devices) if spans[0] != spans[1]}
+
+    def at(self, now: Moment, lines: Mapping[str, Sequence[str]]) -> tuple[Set[str], Set[str]]:
+        """Take who is exempt at `now`; returns the cameras and devices that begin or cease to be, or whose cameras
+        do. `lines`: camera that is asked -> devices above it."""
+        cameras, devices, self.until = self.exempt.at(now)
+        below = Counter(device for camera in cameras for device in lines.get(camera, ()))
+        counted = {key for key, counts in _either(self._below, below) if counts[0] != counts[1]}
+        moved = cameras ^ self.cameras, (devices ^ self.devices) | counted
+        self.cameras, self.devices, self._below = cameras, devices, below
+        return moved
+
+    def excuses(self, device: str, below: int) -> bool:
+        """Whether a device is exempt, or all of the `below` cameras below it are."""
+        return device in self.devices or 0 < below <= self._below[device]
+
+
+def _either(one: Mapping[str, _T], other: Mapping[str, _T]) -> Iterable[tuple[str, tuple[_T | None, _T | None]]]:
+    return ((key, (one.get(key), other.get(key))) for key in one.keys() | other.keys())
 
 
 def _both(one: Spans, other: Spans) -> Iterable[tuple[Moment, Moment]]:

@@ -13,6 +13,7 @@ from ipaddress import ip_network
 from types import MappingProxyType
 from typing import NamedTuple
 
+from healthd.incidents.exempt import Exempt, Filed
 from healthd.incidents.lines import fed_first, hung_camera, hung_device, line_of, way_up
 from healthd.model import Camera, Device, Inventory, Moment, State
 from healthd.topology import Place
@@ -102,6 +103,7 @@ class Fleet:
         self._dead: dict[str, bool] = {}  # answers of `dead` since the last `take_dirty`: it is asked per camera
         self._feeds: Mapping[str, str] = {}
         self._learnt: dict[str, Place] = {}
+        self.filed = Filed()
         self.replace(inventory)
 
     def replace(self, inventory: Inventory, learnt: Mapping[str, Place] = _NOTHING) -> None:
@@ -134,6 +136,7 @@ class Fleet:
             self.cameras[camera.id] = facts_of
             self._count(facts_of)
         self.dirty_cameras |= old_cameras.keys() - self.cameras.keys()
+        self.filed.until = 0  # who is below whom has changed
         for network, stand_in in self.devices.items():
             if stand_in.device.kind == SUBNET and network in old_devices:
                 stand_in.last_answer = old_devices[network].last_answer
@@ -301,6 +304,27 @@ class Fleet:
                 self.dirty_devices.add(other.device.id)
         self.dirty_devices.add(device)
         self.dirty_cameras |= facts.down.keys()
+
+    # --- exemptions ----------------------------------------------------------------------------------------
+
+    def exempt_are(self, exempt: Exempt) -> None:
+        """Who is exempt when has changed. Who is concerned is dirty, as due times move."""
+        self._touch(*self.filed.take(exempt))
+
+    def exempt_at(self, now: Moment) -> None:
+        """Take who is exempt at `now`; whoever begins or ceases to be is dirty. Cheap while nothing changes."""
+        if now < self.filed.until:
+            return
+        lines = {key: facts.line for key, facts in self.cameras.items() if facts.camera.asked}
+        self._touch(*self.filed.at(now, lines))
+
+    def _touch(self, cameras: Set[str], devices: Set[str]) -> None:
+        self.dirty_cameras |= cameras & self.cameras.keys()
+        self.dirty_devices |= devices & self.devices.keys()
+
+    def excused(self, device: str) -> bool:
+        """Whether a dead device is nothing to repair now: it is exempt, or all that is asked below it is."""
+        return self.filed.excuses(device, self.devices[device].below)
 
     # --- what follows from it ------------------------------------------------------------------------------
 

@@ -71,6 +71,7 @@ class What(enum.StrEnum):
     ACKNOWLEDGED = "acknowledged"
     CLOSED = "closed"
     REOPENED = "reopened"
+    DUE = "due"  # an exemption of all its cameras moved the time by which it must be repaired
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,8 @@ class Incident:
     `most_cameras`: the most it ever took down. `since`: the first flip; `opened`: when it was opened; `due`: by
     when it must be repaired (0: no limit). `evidence`: why it is taken to be so. `closed`: 0 while open;
     `verified`: that it is over was measured. `merged_into`: the id of the incident that it turned out to be part
-    of.
+    of. `paused`: ms in which the repair time did not run, as all its cameras were exempt: while it is open those
+    that moved `due`, then those up to `closed`.
     """
 
     id: str
@@ -111,6 +113,7 @@ class Incident:
     closed: Moment = 0
     verified: bool = False
     merged_into: str = ""
+    paused: Moment = 0
 
     @property
     def open(self) -> bool:
@@ -119,6 +122,12 @@ class Incident:
     @property
     def counts_for(self) -> CountsFor:
         return COUNTS_FOR[self.cause]
+
+    @property
+    def took(self) -> Moment:
+        """ms that the repair of a closed one took, without those in which its time did not run. A clock that was
+        set back gives 0."""
+        return max(0, self.closed - self.since - self.paused)
 
     def overdue(self, now: Moment) -> bool:
         """Whether the limit passed before it was repaired."""
@@ -153,6 +162,7 @@ class Incident:
             "closed": _iso(self.closed),
             "verified": self.verified,
             "merged_into": self.merged_into or None,
+            "paused_seconds": self.paused / 1000,
             "evidence": [one.text(language) for one in self.evidence],
         }
 
@@ -195,6 +205,7 @@ def stored(incident: Incident) -> dict[str, Any]:
         "closed": incident.closed,
         "verified": incident.verified,
         "merged_into": incident.merged_into,
+        "paused": incident.paused,
     }
 
 
@@ -220,4 +231,5 @@ def restored(row: Mapping[str, Any]) -> Incident:
         closed=row["closed"],
         verified=row["verified"],
         merged_into=row["merged_into"],
+        paused=row.get("paused", 0),  # stores of earlier versions have none
     )

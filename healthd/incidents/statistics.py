@@ -173,5 +173,5 @@ def _row(
         due=len(due),
         timely=sum(not one.open and one.closed <= one.due for one in due),
         repeats=sum(one.id in repeats for one in group),
-        repairs=sorted(max(0, one.closed - one.since) for one in closed),  # a clock may have been set back,
+        repairs=sorted(one.took for one in closed),
     )
