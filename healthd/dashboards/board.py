@@ -87,15 +87,15 @@ def _link_to(name: str, site: Site) -> dict[str, Any]:
 
 
 def _placed(panels: Sequence[Panel]) -> list[Panel]:
-    """Numbered in order, and laid out in lines from left to right; a line is as high as its highest panel."""
+    """Numbered in order, each as high up as it fits, left before right; a heading begins a new part."""
     placed: list[Panel] = []
-    x = y = height = 0
+    skyline = [0] * _WIDTH  # the first free line of each column
     for number, one in enumerate(panels, 1):
         size = one["gridPos"]
-        if x + size["w"] > _WIDTH:
-            x, y, height = 0, y + height, 0
+        places = range(_WIDTH - size["w"] + 1)
+        y, x = min((max(skyline[left : left + size["w"]]), left) for left in places)
+        skyline[x : x + size["w"]] = [y + size["h"]] * size["w"]
         placed.append({"id": number, **one, "gridPos": {"x": x, "y": y, **size}})
-        x, height = x + size["w"], max(height, size["h"])
     return placed
 
 

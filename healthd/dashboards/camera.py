@@ -27,6 +27,7 @@ from healthd.dashboards.panels import (
     table,
     words_for,
 )
+from healthd.dashboards.wording import class_names, none_or_no_data
 from healthd.words import FAULTS
 
 _ME = 'camera="$camera"'
@@ -124,6 +125,7 @@ def _about(site: Site) -> Panel:
         f"max by ({_LABELS}) (healthd_camera_info{{{_ME}}}) * on (region) group_left (region_name) "
         'max by (region, region_name) (label_replace(healthd:region_info, "region_name", "$1", "name", "(.*)"))'
     )
+    classes = {value: (word, "text") for value, word in class_names(say).items()}
     page = link(say("healthd 摄像机页", "healthd's page"), "${healthd}/cameras/${__data.fields.camera}")
     above = link(
         say("打开区域页", "Open the region"),
@@ -145,7 +147,11 @@ def _about(site: Site) -> Panel:
         columns,
         say=say,
         hidden=("region", "Value"),
-        overrides=[of_field(columns["name"], links=[page]), of_field(columns["region_name"], links=[above])],
+        overrides=[
+            of_field(columns["name"], links=[page]),
+            of_field(columns["region_name"], links=[above]),
+            of_field(columns["class"], mappings=[words_for(classes)]),
+        ],
     )
 
 
@@ -266,6 +272,7 @@ def _upstream_incidents(site: Site) -> Panel:
         columns,
         say=say,
         hidden=("incident", "Value"),
+        empty=none_or_no_data(say),
         overrides=[
             of_field(columns["kind"], mappings=parts.word_mapping(say, parts.KINDS)),
             of_field(columns["cause"], mappings=parts.word_mapping(say, parts.CAUSES)),

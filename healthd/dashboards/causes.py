@@ -7,10 +7,7 @@ from typing import Any
 from healthd.dashboards import parts
 from healthd.dashboards.board import Site, board, chain, datasource, healthd_url, hint
 from healthd.dashboards.panels import (
-    GREEN,
-    ORANGE,
     PERCENT,
-    RED,
     Panel,
     bars,
     graph,
@@ -19,9 +16,9 @@ from healthd.dashboards.panels import (
     query,
     row,
     stat,
-    thresholds,
 )
 from healthd.dashboards.promql import CHOSEN
+from healthd.dashboards.wording import none_or_no_data
 
 _SCOPE = 'region=~"$scope"'
 
@@ -99,14 +96,20 @@ def _repair_stat(site: Site) -> Panel:
     say = site.say
     total = f"({_repairs(_ALL)} > 0)"
     buckets = _repairs('le!=""', "le")
+    closed, in_time, opened, repeated = (
+        f"sum(increase(healthd:region_incidents_{what}:total{{{_SCOPE}}}[$__range]))"
+        for what in ("closed", "closed_in_time", "opened", "repeated")
+    )
     return stat(
         say("维修（所选时段）", "Repairs in the chosen time"),
         say(
-            "从首次异常到办结的用时中位数与九成用时；24 小时、48 小时内修复的比例。自 healthd "
-            "启动以来办结的事件才计入。",
+            "从首次异常到办结的用时：半数、九成不超过；24 小时内修复的比例；在各自时限内办结的比例；30 "
+            "天内重复故障占新立的比例。",
             "Half and nine in ten of the repairs took no longer, from the first flip to the closing; the share "
-            "within 24 and 48 hours. Only "
-            "incidents closed since healthd's start are counted.",
+            "within 24 "
+            "hours; the share closed within their own limits; of those opened, the share that had been repaired "
+            "within the "
+            "30 days before.",
         )
         + " "
         + hint(say),
@@ -115,7 +118,8 @@ def _repair_stat(site: Site) -> Panel:
             query(f"histogram_quantile(0.5, {buckets})", say("中位数", "median"), shape="instant"),
             query(f"histogram_quantile(0.9, {buckets})", say("九成", "nine in ten"), shape="instant"),
             query(f"{_within(86400)} / {total}", say("24 小时内", "in 24 h"), shape="instant"),
-            query(f"{_within(172800)} / {total}", say("48 小时内", "in 48 h"), shape="instant"),
+            query(f"{in_time} / ({closed} > 0)", say("按时修复率", "in time"), shape="instant"),
+            query(f"{repeated} / ({opened} > 0)", say("重复故障", "repeated"), shape="instant"),
         ],
         say=say,
         overrides=[
@@ -123,6 +127,7 @@ def _repair_stat(site: Site) -> Panel:
             of_query("B", unit="s", decimals=1),
             of_query("C", **PERCENT),
             of_query("D", **PERCENT),
+            of_query("E", **PERCENT),
         ],
     )
 
@@ -144,7 +149,7 @@ def _by(site: Site, label: str, title: str, words: dict[str, tuple[str, str]]) -
             )
         ],
         say=say,
-        defaults={"decimals": 0},
+        defaults={"decimals": 0, "noValue": none_or_no_data(say)},
         overrides=[of_field(value, displayName=say(*pair)) for value, pair in words.items()],
     )
 
@@ -165,7 +170,7 @@ def _by_unit(site: Site) -> Panel:
             )
         ],
         say=say,
-        defaults={"decimals": 0},
+        defaults={"decimals": 0, "noValue": none_or_no_data(say)},
     )
 
 
@@ -222,22 +227,19 @@ def _durations(site: Site) -> Panel:
 
 def _timely_by(site: Site) -> Panel:
     say = site.say
-    within = _within(86400, "maintainer")
+    closed, in_time = (
+        f"sum by (maintainer) (increase(healthd:region_incidents_{what}:total{{{_SCOPE}}}[$__range]))"
+        for what in ("closed", "closed_in_time")
+    )
     return bars(
-        say("24 小时内修复比例（按运维单位）", "Repaired within 24 hours, by maintainer"),
+        say("按时修复率（按运维单位）", "Repaired in time, by maintainer"),
         say(
-            "所选时段内办结的事件；低的在前，最多 20 个单位。",
-            "Of those closed in the chosen time; lowest first, at most 20.",
+            "所选时段内办结的事件中，在各自维修时限内办结的比例；低的在前，最多 20 个单位。",
+            "Of the incidents closed in the chosen time, the share closed within their own limit; lowest first, "
+            "at most 20.",
         ),
         (12, 9),
-        [
-            query(
-                f"sort(bottomk(20, {within} / ({_repairs(_ALL, 'maintainer')} > 0)))",
-                "{{maintainer}}",
-                shape="instant",
-            )
-        ],
+        [query(f"sort(bottomk(20, {in_time} / ({closed} > 0)))", "{{maintainer}}", shape="instant")],
         say=say,
-        defaults={**PERCENT, "max": 1, "thresholds": thresholds((None, RED), (0.8, ORANGE), (0.95, GREEN))},
-        overrides=[],
+        defaults={**PERCENT, "max": 1},
     )

@@ -27,6 +27,7 @@ from healthd.dashboards.panels import (
     words_for,
 )
 from healthd.dashboards.promql import CHOSEN, either
+from healthd.dashboards.wording import none_or_no_data
 
 _SCOPE = 'region=~"$scope"'
 _WHERE = f'{_SCOPE},class="$class",profile="$profile"'
@@ -99,7 +100,9 @@ def _age(site: Site) -> Panel:
     )
 
 
-_FIRING = 'ALERTS{alertstate="firing",alertname!~".*Watchdog.*"}'
+_FIRING = 'max by (alertname, severity, region) (ALERTS{alertstate="firing",severity!="none"})'
+# It always fires: where it does not, rules do not run, and none of the others could.
+_WATCHDOG = 'max by (alertname, severity) (ALERTS{alertstate="firing",alertname="HealthdWatchdog"})'
 
 
 def _firing_count(site: Site) -> Panel:
@@ -107,11 +110,13 @@ def _firing_count(site: Site) -> Panel:
     return stat(
         say("正在告警", "Firing alerts"),
         say(
-            "不含看门狗。零表示没有告警，前提是规则在运行：见数据时延。",
-            "Without the watchdog. Zero means none, provided that rules run: see the age of the data.",
+            "Prometheus 中正在触发的告警数。看门狗告警不在时显示“无数据”：规则没有运行，零不可信。",
+            "What fires in Prometheus. “no data” where the watchdog does not fire: rules do not run then, and "
+            "zero would "
+            "mean nothing.",
         ),
         (3, 4),
-        [query(f"count({_FIRING}) or vector(0)", say("告警", "firing"), shape="instant")],
+        [query(f"count({_FIRING}) or 0 * count({_WATCHDOG})", say("告警", "firing"), shape="instant")],
         say=say,
         defaults={"decimals": 0, "thresholds": thresholds((None, GREEN), (1, RED))},
     )
@@ -119,7 +124,6 @@ def _firing_count(site: Site) -> Panel:
 
 def _alerts(site: Site) -> Panel:
     say = site.say
-    fired = f"max by (alertname, severity, region) ({_FIRING})"
     names = "max by (region, name) (healthd:region_info)"
     columns = {
         "alertname": say("告警", "Alert"),
@@ -130,21 +134,18 @@ def _alerts(site: Site) -> Panel:
         "critical": (say("严重", "critical"), RED),
         "warning": (say("一般", "warning"), ORANGE),
         "info": (say("提示", "info"), BLUE),
+        "none": (say("看门狗（应常在）", "watchdog (always on)"), GREEN),
     }
+    named = f"({_FIRING} * on (region) group_left (name) {names}) or ({_FIRING} unless on (region) {names})"
+    to_region = parts.other_board(site, "region", region="${__data.fields.region}")
     return table(
         say("正在触发的告警", "Alerts that fire"),
         say(
-            "Prometheus 中正在触发的告警及其区域，最多 50 条；空表即没有。",
-            "What fires in Prometheus, and where; at most 50. An empty table: nothing.",
+            "Prometheus 中正在触发的告警及其区域，最多 50 条。看门狗常在，表示规则在运行。",
+            "What fires in Prometheus, and where; at most 50. The watchdog is always there while rules run.",
         ),
         (12, 9),
-        [
-            query(
-                f"topk(50, ({fired} * on (region) group_left (name) {names}) or ({fired} unless on (region) "
-                f"{names}))",
-                shape="table",
-            )
-        ],
+        [query(f"topk(50, {named} or {_WATCHDOG})", shape="table")],
         columns,
         say=say,
         hidden=("region", "Value"),
@@ -152,15 +153,7 @@ def _alerts(site: Site) -> Panel:
             of_field(
                 columns["severity"], mappings=[words_for(severities)], custom__cellOptions={"type": "color-text"}
             ),
-            of_field(
-                columns["name"],
-                links=[
-                    link(
-                        say("打开区域页", "Open the region"),
-                        parts.other_board(site, "region", region="${__data.fields.region}"),
-                    )
-                ],
-            ),
+            of_field(columns["name"], links=[link(say("打开区域页", "Open the region"), to_region)]),
         ],
         sort=(columns["severity"], False),
     )
@@ -175,25 +168,21 @@ def _changes(site: Site) -> Panel:
         "Value #B": say("现离线", "Offline now"),
         "Value #C": say("未知增减", "Unknown, change"),
     }
-    grown = f'max by (region, name) (healthd:region_cameras:delta1h{{{pick},state="offline"}})'
+    by = "max by (region, name)"
+    grown = f'{by} (healthd:region_cameras:delta1h{{{pick},state="offline"}})'
+    most = f"topk(15, abs({grown}))"
     queries = [
-        query(f"topk(15, abs({grown}) > 0) * 0 + {grown}", shape="table"),
-        query(
-            f'max by (region, name) (healthd:region_cameras{{{pick},state="offline"}}) and (abs({grown}) > 0)',
-            shape="table",
-        ),
-        query(
-            f'max by (region, name) (healthd:region_cameras:delta1h{{{pick},state="unknown"}}) and (abs({grown}) '
-            f"> 0)",
-            shape="table",
-        ),
+        query(f"{grown} and {most}", shape="table"),
+        query(f'{by} (healthd:region_cameras{{{pick},state="offline"}}) and {most}', shape="table"),
+        query(f'{by} (healthd:region_cameras:delta1h{{{pick},state="unknown"}}) and {most}', shape="table"),
     ]
     worse = thresholds((None, GREEN), (0, "text"), (1, RED))
     return table(
         say("最近一小时的变化", "What changed in the last hour"),
         say(
-            "与一小时前相比离线台数有增减的区域，变化大的在前；空表即没有变化。",
-            "Regions with more or fewer cameras offline than an hour ago, largest change first; empty: none.",
+            "与一小时前相比离线台数变化最大的 15 个区域；0 即没有变化。运行不足一小时则无数据。",
+            "The 15 regions whose number of offline cameras changed most since an hour ago; no data in the first "
+            "hour.",
         ),
         (14, 6),
         queries,
@@ -233,7 +222,7 @@ def _causes(site: Site) -> Panel:
             )
         ],
         say=say,
-        defaults={"decimals": 0},
+        defaults={"decimals": 0, "noValue": none_or_no_data(say)},
         overrides=[of_field(value, displayName=say(*words)) for value, words in parts.CAUSES.items()],
     )
 

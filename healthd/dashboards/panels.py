@@ -60,6 +60,14 @@ def null_mapping(say: Say) -> list[dict[str, Any]]:
     ]
 
 
+def nothing_mapping(say: Say, word: str) -> list[dict[str, Any]]:
+    """Where an absent value has a meaning of its own, such as a target that does not exist."""
+    mappings = null_mapping(say)
+    for mapping in mappings:
+        mapping["options"]["result"]["text"] = word
+    return mappings
+
+
 def thresholds(*steps: tuple[float | None, str]) -> dict[str, Any]:
     """(from, colour), the first from None."""
     return {"mode": "absolute", "steps": [{"value": value, "color": colour} for value, colour in steps]}
@@ -163,8 +171,8 @@ def graph(
     """Curves over time. `soft_min`: where the axis begins unless a value lies below."""
     custom: dict[str, Any] = {
         "drawStyle": "line",
-        "lineWidth": 2,
-        "fillOpacity": 40 if stacked else 0,
+        "lineWidth": 0 if stacked else 2,  # a line on top of a stack would show what is 0
+        "fillOpacity": 70 if stacked else 0,
         "showPoints": "never",
         "spanNulls": False,
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
@@ -244,11 +252,12 @@ def table(
     hidden: Sequence[str] = (),
     overrides: Sequence[Override] = (),
     sort: tuple[str, bool] | None = None,
+    empty: str = "",
 ) -> Panel:
     """A row for each set of labels that the queries share.
 
     `columns`: label, or `Value #A` ..., -> heading, in this order; `hidden`: labels that links need but nobody
-    reads; all else is dropped. `sort`: (heading, descending).
+    reads; all else is dropped. `sort`: (heading, descending). `empty`: what stands there without rows.
     """
     return panel(
         "table",
@@ -257,7 +266,10 @@ def table(
         size,
         queries,
         say=say,
-        defaults={"custom": {"align": "auto", "filterable": False, "cellOptions": {"type": "auto"}}},
+        defaults={
+            "custom": {"align": "auto", "filterable": False, "cellOptions": {"type": "auto"}},
+            **({"noValue": empty} if empty else {}),
+        },
         options={
             "showHeader": True,
             "cellHeight": "sm",

@@ -18,6 +18,7 @@ from healthd.dashboards.panels import (
     fixed,
     graph,
     link,
+    nothing_mapping,
     null_mapping,
     of_field,
     of_query,
@@ -30,9 +31,7 @@ from healthd.dashboards.panels import (
     words_for,
 )
 from healthd.dashboards.promql import Figures, either, printed
-from healthd.dashboards.wording import Say, class_names, rate_name
-
-POINTS = {"unit": "percentunit", "decimals": 2}
+from healthd.dashboards.wording import Say, class_names, none_or_no_data, rate_name
 
 
 def other_board(site: Site, name: str, *, terms: bool = True, **variables: str) -> str:
@@ -64,7 +63,7 @@ def rate_stat(site: Site, rate: str, window: str, where: str, size: tuple[int, i
     overrides = [
         of_query("A", **PERCENT),
         of_query("B", mappings=verdict_mappings(say)),
-        of_query("C", **change_style()),
+        of_query("C", **change_style(say)),
         of_query("D", **PERCENT),
     ]
     if now:
@@ -80,11 +79,12 @@ def rate_stat(site: Site, rate: str, window: str, where: str, size: tuple[int, i
     return stat(title, f"{description} {hint(say)}", size, queries, say=say, overrides=overrides)
 
 
-def change_style() -> dict[str, object]:
+def change_style(say: Say) -> dict[str, object]:
     """A change in percentage points: better green, worse red."""
     return {
-        **POINTS,
-        "thresholds": thresholds((None, RED), (-0.00005, "text"), (0.00005, GREEN)),
+        "unit": say("suffix: 个百分点", "suffix: pp"),
+        "decimals": 2,
+        "thresholds": thresholds((None, RED), (-0.005, "text"), (0.005, GREEN)),
     }
 
 
@@ -107,7 +107,8 @@ def by_class(site: Site, where: str, size: tuple[int, int]) -> Panel:
         heading = f"{rate_name(say, rate)}{say('目标', ' target')}"
         queries.append(query(Figures(rate, "now", where, ("class",)).target, shape="table"))
         columns[f"Value #{next(letter)}"] = heading
-        overrides.append(of_field(heading, **PERCENT))
+        no_target = nothing_mapping(say, say("无目标", "none"))
+        overrides.append(of_field(heading, **PERCENT, mappings=no_target))
     names = {value: (word, "text") for value, word in class_names(say).items()}
     overrides.append(of_field(say("类别", "Class"), mappings=[words_for(names)]))
     return table(
@@ -162,6 +163,7 @@ def ranking(
         "Value #I": say("待处理事件", "Open incidents"),
     }
 
+    change = rate("healthd:region_rate_change", "intact", "month")
     queries = [
         rate("healthd:region_printed_ratio", "online", "now"),
         rate("healthd:region_printed_ratio", "online", "month"),
@@ -169,7 +171,7 @@ def ranking(
         rate("healthd:region_printed_ratio", "intact", "now"),
         rate("healthd:region_printed_ratio", "intact", "month"),
         rate("healthd:region_verdict", "intact", "month"),
-        rate("healthd:region_rate_change", "intact", "month"),
+        change | {"expr": f"100 * ({change['expr']})"},
         listed("healthd:region_gap_cameras", ',rate="intact"'),
         _open_incidents(pick, otherwise),
     ]
@@ -181,7 +183,7 @@ def ranking(
         *(of_field(columns[f"Value #{letter}"], **PERCENT) for letter in "ABDE"),
         _verdict_cell(say, columns["Value #C"]),
         _verdict_cell(say, columns["Value #F"]),
-        of_field(columns["Value #G"], custom__cellOptions={"type": "color-text"}, **change_style()),
+        of_field(columns["Value #G"], custom__cellOptions={"type": "color-text"}, **change_style(say)),
         of_field(columns["Value #H"], decimals=0),
         of_field(name, links=[to_region], custom__minWidth=120),
     ]
@@ -362,6 +364,7 @@ def incidents(site: Site, where: str, size: tuple[int, int], limit: int = 50) ->
         columns,
         say=say,
         hidden=("incident", "region"),
+        empty=none_or_no_data(say),
         overrides=[
             of_field(columns["kind"], mappings=word_mapping(say, KINDS)),
             of_field(columns["cause"], mappings=word_mapping(say, CAUSES)),

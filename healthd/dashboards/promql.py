@@ -85,8 +85,8 @@ class Figures:
         return f"clamp_min(ceil({_TIE} * {self.target} * {self.assessed}) - {self.sum('good')}, 0)"
 
     def change_on(self, window: str) -> str:
-        """The printed rate less that of another window, as a ratio."""
-        return f"({self.printed} - {Figures(self.rate, window, self.where, self.by).printed})"
+        """The printed rate less that of another window, in percentage points."""
+        return f"100 * ({self.printed} - {Figures(self.rate, window, self.where, self.by).printed})"
 
     def _fold(self, operator: str) -> str:
         return f"{operator} by ({', '.join(self.by)})" if self.by else operator

@@ -17,7 +17,7 @@ from healthd.dashboards.panels import (
     row,
     table,
 )
-from healthd.dashboards.wording import class_names
+from healthd.dashboards.wording import class_names, none_or_no_data
 from healthd.words import FAULTS
 
 _HERE = 'region="$region"'
@@ -78,7 +78,7 @@ def region(site: Site) -> dict[str, Any]:
 
 def _above(site: Site) -> Panel:
     say = site.say
-    parent = f'label_replace(healthd:region_info{{{_HERE}}}, "region", "$1", "parent", "(.+)")'
+    parent = f'label_replace(healthd:region_info{{{_HERE},parent!=""}}, "region", "$1", "parent", "(.+)")'
     columns = {"name": say("上级区域", "Region above")}
     return table(
         say("上级", "Up"),
@@ -88,6 +88,7 @@ def _above(site: Site) -> Panel:
         columns,
         say=say,
         hidden=("region", "Value"),
+        empty=say("已是最上级，或无数据", "outermost, or no data"),
         overrides=[of_field(columns["name"], links=[_open_region(site)])],
     )
 
@@ -159,6 +160,7 @@ def _longest(site: Site) -> Panel:
         columns,
         say=say,
         hidden=("camera", "region", "path"),
+        empty=none_or_no_data(say),
         overrides=[
             of_field(columns["Value #A"], unit="s", decimals=1),
             of_field(columns["name"], links=[open_camera(site)]),
@@ -187,6 +189,7 @@ def _faulty(site: Site) -> Panel:
         columns,
         say=say,
         hidden=("camera", "region", "path"),
+        empty=none_or_no_data(say),
         overrides=[
             of_field(columns["Value #A"], unit="s", decimals=1),
             of_field(columns["name"], links=[open_camera(site)]),
@@ -209,7 +212,7 @@ def _faults_now(site: Site) -> Panel:
             )
         ],
         say=say,
-        defaults={"decimals": 0},
+        defaults={"decimals": 0, "noValue": none_or_no_data(say)},
         overrides=_fault_names(site),
     )
 

@@ -129,13 +129,12 @@ def _forecast_of_scope() -> str:
 def _table(site: Site) -> Panel:
     say = site.say
 
-    def listed(metric: str, extra: str = "") -> dict[str, Any]:
+    def listed(metric: str, extra: str = "", only: str = "") -> str:
         by = "max by (region, name, level, class)"
-        first = f'{by} ({metric}{{level="$level",{CHOSEN},{_TERMS}{extra}}})'
-        return query(either(first, f"{by} ({metric}{{{_SCOPE},{_TERMS}{extra}}})"), shape="table")
+        first = f'{by} ({metric}{{level="$level",{CHOSEN},{_TERMS}{extra}}}{only})'
+        return f"({either(first, f'{by} ({metric}{{{_SCOPE},{_TERMS}{extra}}}{only})')})"
 
-    month = ',window="month"'
-    left = listed("healthd:region_budget_left:camera_seconds")
+    target, forecast = listed("healthd:region_target_ratio"), listed("healthd:region_forecast:ratio")
     columns = {
         "name": say("区域", "Region"),
         "class": say("类别", "Class"),
@@ -145,27 +144,29 @@ def _table(site: Site) -> Panel:
         "Value #D": say("剩余台时", "Camera-hours left"),
         "Value #E": say("消耗倍数", "Burn"),
         "Value #F": say("月末预测", "Forecast"),
-        "Value #G": say("当前差额（台）", "Gap now, cameras"),
-        "Value #H": say("最少维修数", "Fewest repairs"),
+        "Value #G": say("预测判定", "Forecast verdict"),
+        "Value #H": say("当前差额（台）", "Gap now, cameras"),
+        "Value #I": say("最少维修数", "Fewest repairs"),
     }
+    month = ',window="month"'
     queries = [
-        listed("healthd:region_printed_ratio", month),
-        listed("healthd:region_target_ratio"),
-        listed("healthd:region_verdict", month + ',window!="now"'),
-        {**left, "expr": f"({left['expr']}) {_HOURS}"},
-        listed("healthd:region_burn:ratio"),
-        listed("healthd:region_forecast_printed:ratio"),
-        listed("healthd:region_gap_cameras"),
-        listed("healthd:region_plan_repairs"),
+        query(f"{listed('healthd:region_printed_ratio', month)} and {target}", shape="table"),
+        query(target, shape="table"),
+        query(listed("healthd:region_verdict", month, " < 4"), shape="table"),
+        query(f"{listed('healthd:region_budget_left:camera_seconds')} {_HOURS}", shape="table"),
+        query(listed("healthd:region_burn:ratio"), shape="table"),
+        query(f"{listed('healthd:region_forecast_printed:ratio')} and {target}", shape="table"),
+        query(f"1 + 2 * ({forecast} >= bool {target})", shape="table"),
+        query(listed("healthd:region_gap_cameras"), shape="table"),
+        query(listed("healthd:region_plan_repairs"), shape="table"),
     ]
     colour = {"type": "color-text"}
     names = {value: (word, "text") for value, word in class_names(say).items()}
     return table(
         say("区域与类别", "Regions and classes"),
         say(
-            "只列有目标的类别可判定。剩余台时为负：本月已无法达标。最少维修数：按当前已知，"
-            "修复多少起事件即可达标。",
-            "Only classes with a target are judged. Camera-hours below zero: the month cannot reach its target "
+            "只列有目标的类别。剩余台时为负：本月已无法达标。最少维修数：按当前已知，修复多少起事件即可达标。",
+            "Classes with a target. Camera-hours below zero: the month cannot reach its target "
             "any more. Fewest "
             "repairs: as far as is known, that many incidents repaired lift it to its target.",
         )
@@ -179,7 +180,10 @@ def _table(site: Site) -> Panel:
         overrides=[
             *(of_field(columns[f"Value #{letter}"], **PERCENT) for letter in "ABF"),
             of_field(columns["class"], mappings=[words_for(names)]),
-            of_field(columns["Value #C"], mappings=verdict_mappings(say), custom__cellOptions=colour),
+            *(
+                of_field(columns[f"Value #{letter}"], mappings=verdict_mappings(say), custom__cellOptions=colour)
+                for letter in "CG"
+            ),
             of_field(
                 columns["Value #D"],
                 unit="h",
@@ -194,7 +198,7 @@ def _table(site: Site) -> Panel:
                 custom__cellOptions=colour,
                 thresholds=thresholds((None, "text"), (1, ORANGE), (2, RED)),
             ),
-            *(of_field(columns[f"Value #{letter}"], decimals=0) for letter in "GH"),
+            *(of_field(columns[f"Value #{letter}"], decimals=0) for letter in "HI"),
             of_field(
                 columns["name"],
                 links=[
@@ -299,6 +303,7 @@ def _plan(site: Site) -> Panel:
         columns,
         say=say,
         hidden=("incident", "region"),
+        empty=say("已达标、无可维修，或无数据", "reached, nothing to repair, or no data"),
         overrides=[
             of_field(columns["Value #B"], **PERCENT),
             of_field(columns["Value #A"], decimals=0),

@@ -41,3 +41,8 @@ def level_names(say: Say) -> Mapping[str, str]:
 
 def no_data(say: Say) -> str:
     return say("无数据", "no data")
+
+
+def none_or_no_data(say: Say) -> str:
+    """Of a list: nothing in it, or nothing known; a figure beside it tells which."""
+    return say("无，或无数据", "none, or no data")
