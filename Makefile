@@ -16,6 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 DEMO_PACKAGES := nftables
 TEST_PACKAGES := snmpd snmp prometheus prometheus-alertmanager nftables fping iputils-ping iproute2 chromium fonts-noto-cjk
+BENCH_PACKAGES := gcc prometheus-blackbox-exporter prometheus-snmp-exporter
 
 .PHONY: help demo test test-slow check format lint types rules wheel bench bench-picture lock setup-demo setup-test clean
 
@@ -58,10 +59,10 @@ wheel: setup-test ## build the wheel into dist/ and prove that it runs without t
 	"$$away/venv/bin/python" -m pip --disable-pip-version-check -q install -c constraints.txt dist/*.whl; \
 	cd "$$away"; venv/bin/healthd --help >/dev/null; venv/bin/python -m healthd --help >/dev/null
 
-bench: setup-test ## print the benchmark tables, other programs measured in the same run
+bench: setup-test ## measure healthd and other programs in one run; writes docs/benchmarks.md (half an hour)
+	@.ci/system-packages $(BENCH_PACKAGES)
 	$(PIP) install -c constraints.txt --group bench
-	@for bench in $(filter-out %/bench_picture.py,$(wildcard tests/bench/bench_*.py)); do name=$$(basename "$$bench" .py); \
-	echo "== $$name"; $(BIN)/python -m "tests.bench.$$name"; done
+	$(BIN)/python -m tests.bench --write
 
 # A quarter of an hour: no part of `make bench`.
 bench-picture: setup-test ## measure how accurate the picture's judgement is; writes docs/picture-accuracy.md

@@ -15,7 +15,7 @@ from pathlib import Path
 from healthd import daemon
 from healthd.city.ground import CityError
 from healthd.city.history import simulate_history
-from healthd.city.options import CityOptions
+from healthd.city.options import CityOptions, Pictures
 from healthd.city.plan import Plan
 from healthd.city.repairs import simulate_repairs
 from healthd.city.serve import serving
@@ -61,6 +61,12 @@ def add_to(commands: Commands) -> None:
     city.add_argument("--seed", type=int, default=1)
     for kind in ("outages", "picture-faults", "upstream-faults"):
         city.add_argument(f"--{kind}-per-hour", type=float, default=0.0, metavar="R", help="in the whole city")
+    city.add_argument(
+        "--pictures",
+        choices=[*Pictures],
+        default=Pictures.DRAWN,
+        help="drawn for each camera, or a pool that all share, for load; default: drawn",
+    )
     city.set_defaults(work=_city)
 
 
@@ -72,6 +78,7 @@ def _city(arguments: argparse.Namespace) -> int:
         outages_per_hour=arguments.outages_per_hour,
         picture_faults_per_hour=arguments.picture_faults_per_hour,
         upstream_faults_per_hour=arguments.upstream_faults_per_hour,
+        pictures=Pictures(arguments.pictures),
     )
     try:
         asyncio.run(_serve(options))

@@ -1,4 +1,4 @@
-"""CPU of one ONVIF sweep, by this probe and by onvif-zeep: `python -m tests.bench.bench_onvif [SWEEPS]`.
+"""CPU of one ONVIF sweep, by this probe and by onvif-zeep: `python -m tests.bench onvif`.
 
 A sweep is GetSystemDateAndTime, GetDeviceInformation, GetProfiles and GetSnapshotUri of one camera of a simulated
 city, which runs in a process of its own. onvif-zeep gets one shared set of WSDL documents, and a hundred sweeps.
@@ -10,22 +10,21 @@ from __future__ import annotations
 import asyncio
 import csv
 import importlib
-import resource
-import statistics
-import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from probes.base import Credential, Memory, Outcome, Resources, Result, Target
 from probes.onvif import OnvifOptions, OnvifProbe
+from tests.bench.table import Row, against, own_cpu
 from tests.running import city
 
 ROUNDS = 5
+SWEEPS, PEER_SWEEPS = 500, 100
 SEATS = 64
 CALLS = 4
 
@@ -94,15 +93,8 @@ class Zeep:
         return {"manufacturer": known.Manufacturer, "model": known.Model, "serial": known.SerialNumber}
 
 
-def cpu(work: Callable[[], Any]) -> tuple[float, Any]:
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    found = work()
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, found
-
-
-def main(sweeps: int) -> None:
-    """Measures and prints."""
+def rows() -> Iterator[Row]:
+    """The table's rows."""
     warnings.simplefilter("ignore", DeprecationWarning)  # of zeep's own imports
     with tempfile.TemporaryDirectory() as directory, city(Path(directory), 200):
         cameras = targets(Path(directory))
@@ -112,24 +104,19 @@ def main(sweeps: int) -> None:
         peer.sweep(cameras[0])
         mine, theirs, wrong = [], [], 0
         for _ in range(ROUNDS):
-            took, results = cpu(lambda: asyncio.run(by_template(cameras, sweeps)))
-            mine.append(took / sweeps / CALLS)
+            with own_cpu() as spent:
+                results = asyncio.run(by_template(cameras, SWEEPS))
+            mine.append(1e6 * spent.seconds / SWEEPS / CALLS)
             wrong += sum(result.outcome is not Outcome.OK for result in results)
-            took, read = cpu(lambda: [peer.sweep(target) for target in cameras[:100]])
-            theirs.append(took / len(read) / CALLS)
+            with own_cpu() as spent:
+                read = [peer.sweep(target) for target in cameras[:PEER_SWEEPS]]
+            theirs.append(1e6 * spent.seconds / PEER_SWEEPS / CALLS)
             wrong += sum(
                 any(result.values.get(name) != value for name, value in values.items())
                 for result, values in zip(results, read, strict=False)
             )
-    ratio = statistics.median(mine) / statistics.median(theirs)
-    print(f"healthd: {spread(mine)} µs a call; onvif-zeep with a shared WSDL: {spread(theirs)}; ratio {ratio:.2f}")
-    print(f"wrong or failed: {wrong} of {ROUNDS * (sweeps + 100)}")
-
-
-def spread(values: Sequence[float]) -> str:
-    low, middle, high = (1e6 * one for one in (min(values), statistics.median(values), max(values)))
-    return f"{middle:.0f} ({low:.0f}-{high:.0f})"
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else 1000)
+    what = "ONVIF, a sweep of 4 calls, CPU a call"
+    other = Row(what, "onvif-zeep, shared WSDL", theirs, "µs", note=f"{PEER_SWEEPS} sweeps a round")
+    note = f"{wrong} of {ROUNDS * (SWEEPS + PEER_SWEEPS):,} failed or read otherwise"
+    yield against(Row(what, "healthd", mine, "µs", note=note), other, 0.25, "≤ 1/4 of onvif-zeep")
+    yield other

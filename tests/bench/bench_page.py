@@ -1,4 +1,4 @@
-"""What a scrape of /metrics costs: `python -m tests.bench.bench_page [CAMERAS]` (default 100,000).
+"""What a scrape of /metrics costs: `python -m tests.bench page`.
 
 Between two scrapes a quarter of all cameras were pinged, which is what a minute's interval and a scrape every 15 s
 make, and one in ten thousand flipped. The peer is a collector of prometheus_client over five of the same families.
@@ -11,7 +11,6 @@ import asyncio
 import gc
 import gzip
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -25,8 +24,11 @@ from healthd.live import CameraView
 from healthd.metrics.cameras import CameraSeries
 from healthd.model import State
 from tests import pages
+from tests.bench.table import Row, against
 
 ROUNDS = 5
+CAMERAS = 100_000
+NEWLINE = b"\n"
 
 
 class Peer(Collector):
@@ -84,14 +86,13 @@ async def delay(work: Callable[[], object]) -> float:
     return longest
 
 
-def main(cameras: int) -> None:
-    """Measures and prints."""
-    views, series = fleet(cameras), CameraSeries()
+def rows() -> Iterator[Row]:
+    """The table's rows."""
+    views, series = fleet(CAMERAS), CameraSeries()
     first, page = cpu(lambda: b"".join(series.blocks(views, Format.TEXT)))
-    lines = page.count(b"\n")
+    note = f"{page.count(NEWLINE):,} series, {len(page) / 1e6:.0f} MB; the first page takes {first:.2f} s"
     gc.freeze()  # as the daemon does
     gc.set_threshold(50_000, 50, 1000)
-    print(f"{cameras} cameras: {lines} series, {len(page) / 1e6:.1f} MB; the first page {first:.2f} s CPU")
     mine, zipped, late = [], [], []
     for turn in range(ROUNDS):
         moved(views, turn)
@@ -99,19 +100,16 @@ def main(cameras: int) -> None:
         mine.append(took)
         zipped.append(cpu(lambda page=page: gzip.compress(page, 1, mtime=0))[0])  # type: ignore[misc]
         moved(views, turn + ROUNDS)
-        late.append(asyncio.run(delay(lambda: b"".join(series.blocks(views, Format.TEXT)))))
+        late.append(1000 * asyncio.run(delay(lambda: b"".join(series.blocks(views, Format.TEXT)))))
     registry = CollectorRegistry()
     registry.register(Peer(views))
     peer = [cpu(lambda: generate_latest(registry))[0] for _ in range(ROUNDS)]
-    print(f"healthd: {spread(mine)} s CPU a scrape, gzip {statistics.median(zipped):.2f} s")
-    print(f"while one is rendered the loop is late by at most {spread([1000 * one for one in late])} ms")
-    share = statistics.median(peer) / statistics.median(mine)
-    print(f"prometheus_client, five of the families: {spread(peer)} s; healthd takes 1/{share:.0f} of that")
-
-
-def spread(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.3g} ({min(values):.3g}-{max(values):.3g})"
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else 100_000)
+    what = f"/metrics of {CAMERAS:,} cameras, CPU a scrape"
+    yield Row(what, "healthd", mine, "s", "≤ 0.2 s", statistics.median(mine) <= 0.2, note)
+    what = "/metrics, CPU a million series"
+    other = Row(what, "prometheus_client", [one * 2 for one in peer], "s", note="five of the nine series a camera")
+    series_each = [took * 1e6 / page.count(NEWLINE) for took in mine]
+    yield against(Row(what, "healthd", series_each, "s"), other, 1 / 20, "≤ 1/20 of prometheus_client")
+    yield other
+    yield Row("the same, gzip", "healthd", zipped, "s")
+    yield Row("the same, delay of the event loop", "healthd", late, "ms", "≤ 25 ms", statistics.median(late) <= 25)

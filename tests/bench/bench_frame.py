@@ -1,0 +1,110 @@
+"""What one judgement costs: `python -m tests.bench frame`.
+
+CPU of a whole judgement with everything known (reference, frame before, promise), 1080p and 4K photographs at
+JPEG quality 80, decoding apart; how much two workers gain; and the process's memory over thousands of judgements.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import cv2
+import numpy as np
+
+from probes.picture.context import Context, Light
+from probes.picture.decode import decode
+from probes.picture.fingerprint import trusted
+from probes.picture.judge import judge
+from tests.bench.picture_set.live import Benign, encoded, optics, with_captions, with_noise
+from tests.bench.picture_set.scenes import all_scenes
+from tests.bench.table import Row
+
+PASSES = 7
+JUDGED = 5_000
+
+
+def photographs(size: tuple[int, int]) -> Sequence[bytes]:
+    """Good frames by day of every 1080p scene, at `size` and quality 80."""
+    frames = []
+    for scene in all_scenes():
+        if scene.photograph and scene.size == (1920, 1080):
+            random = np.random.default_rng(scene.seed)
+            frame = with_noise(optics(scene, random, Benign.DAY), 1.5, random)
+            large = cv2.resize(with_captions(frame, random), size, interpolation=cv2.INTER_CUBIC)
+            frames.append(encoded(large.astype(np.uint8), 80))
+    return frames
+
+
+def cost(work: Callable[[bytes], object], frames: Sequence[bytes]) -> list[float]:
+    """Milliseconds of CPU a frame, of every pass."""
+    passes = []
+    for _ in range(PASSES):
+        begun = time.process_time()
+        for data in frames:
+            work(data)
+        passes.append((time.process_time() - begun) / len(frames) * 1000)
+    return passes
+
+
+def gain(work: Callable[[bytes], object], frames: Sequence[bytes]) -> float:
+    """How many times faster two threads are than one."""
+    took = []
+    for workers in (1, 2):
+        with ThreadPoolExecutor(workers) as executor:
+            [*executor.map(work, frames)]
+            begun = time.perf_counter()
+            [*executor.map(work, [*frames] * 4)]
+            took.append(time.perf_counter() - begun)
+    return took[0] / took[1]
+
+
+def rows() -> Iterator[Row]:
+    """The table's rows."""
+    cv2.setNumThreads(1)
+    medians = []
+    for name, size, target in (("1080p", (1920, 1080), 5.0), ("4K", (3840, 2160), 0.0)):
+        frames = photographs(size)
+        references = [trusted(one) for data in frames if (one := judge(data, Context()).candidate)]
+        known = Context(size, Light.DAY, {}, judge(frames[0], Context()).signature, references[0], references[0])
+        whole = partial(judge, context=known)
+        decoding, passes = statistics.median(cost(decode, frames)), cost(whole, frames)
+        medians.append(statistics.median(passes))
+        most = target or 4 * medians[0]
+        note = f"of which decoding {decoding:.2f} ms; {sum(map(len, frames)) / len(frames) / 1000:.0f} kB a frame"
+        yield Row(
+            f"a {name} frame decoded and judged, CPU",
+            "healthd",
+            passes,
+            "ms",
+            f"≤ {most:.3g} ms",
+            medians[-1] <= most,
+            note,
+        )
+        if name == "1080p":
+            gains = [gain(whole, frames) for _ in range(5)]
+            yield Row(
+                "frames judged by two workers over one",
+                "healthd",
+                gains,
+                "×",
+                "≥ 1.7 ×",
+                statistics.median(gains) >= 1.7,
+                "wall time; wants two idle cores",
+            )
+            yield flat(whole, frames)
+
+
+def flat(work: Callable[[bytes], object], frames: Sequence[bytes]) -> Row:
+    """Growth of the process over many judgements."""
+    before = 0
+    for number in range(JUDGED):
+        work(frames[number % len(frames)])
+        if number == JUDGED // 10:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return Row(f"growth of memory over {JUDGED:,} judgements", "healthd", [grown], "MB", "flat", grown < 5)
