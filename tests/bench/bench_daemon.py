@@ -1,8 +1,8 @@
 """The whole daemon over a simulated city: `python -m tests.bench daemon`, a quarter of an hour.
 
 Ping every 60 s, SNMP every 5 min, ONVIF every hour, at 1,000, 10,000 and 100,000 cameras; then 100,000 with a
-frame every 15 min. CPU is user and system of the daemon's process without its start, lag is asked − due from its own
-histogram, and wrong answers are counted in the same run: nobody in the city is dead.
+frame every 15 min. CPU is user and system of the daemon's process without its start, lag is asked − due from its
+own histogram, and wrong answers are counted in the same run: nobody in the city is dead.
 """
 
 from __future__ import annotations
