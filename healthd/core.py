@@ -250,7 +250,7 @@ class Core:
                     self.seen([entry.camera for entry in entries], asked)
                     for entry in entries:
                         self._fold_reach(entry, asked, now)
-                self.desk.device_reached(asked.subject, asked, self._sight.elsewhere(asked.subject))
+                self.desk.device_reached(asked, self._sight.elsewhere(asked.subject.split(" ")[0]))
             elif asked.check == "device":
                 self.desk.device_read(asked.subject, asked)
             elif asked.subject in self._entries:

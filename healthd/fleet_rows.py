@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from healthd.fields import one_of, parse_address, parse_date, parse_hours, parse_id, parse_name
+from healthd.fields import one_of, parse_address, parse_date, parse_hours, parse_id, parse_name, parse_reach
 from healthd.model import Department, Device, Maintainer, Region
 from healthd.problems import Problems
 from healthd.rows import Names, References, Rows, quoted
@@ -15,7 +15,8 @@ KINDS = ("switch", "nvr", "router", "encoder", "power")
 REGION_COLUMNS = Columns(("code", "name", "level", "parent"))
 DEPARTMENT_COLUMNS = Columns(("id", "name", "parent"))
 DEVICE_COLUMNS = Columns(
-    ("id", "name", "kind", "region", "address", "credential", "upstream", "upstream_port"), ("unit", "maintainer")
+    ("id", "name", "kind", "region", "address", "credential", "upstream", "upstream_port"),
+    ("unit", "maintainer", "reach"),
 )
 MAINTAINER_COLUMNS = Columns(("id", "name", "contact", "from", "to", "repair_hours"))
 
@@ -76,10 +77,10 @@ def read_devices(references: References, table: Table, problems: Problems) -> di
         rows.look_up(line, "unit", row.get("unit", ""), references.units)
         # A street cabinet's power feed has no address.
         address = rows.take(line, "address", row["address"], parse_address, "") if row["address"] else ""
+        port = rows.take(line, "reach", row.get("reach") or "icmp", parse_reach, None)
         if rows.first_of(line, "id", row["id"], lines):
-            devices[row["id"]] = Device(
-                **{column: row.get(column, "") for column in DEVICE_COLUMNS.known} | {"address": address}
-            )
+            texts = {column: row.get(column, "") for column in DEVICE_COLUMNS.known if column != "reach"}
+            devices[row["id"]] = Device(**texts | {"address": address}, reach_port=port)
     names = Names(table.file, None if table.torn else devices)
     for device in devices.values():
         rows.look_up(lines[device.id], "upstream", device.upstream, names)

@@ -110,6 +110,9 @@ class Front:
                 self.prober.schedule.ask_again(camera.reach, PING, 0.0)
                 for check in self.core.gated:
                     self.prober.schedule.ask_again(camera.id, check, 0.0)
+        device = self.setup().inventory.devices.get(known.subject)
+        if device is not None and device.address:
+            self.prober.schedule.ask_again(device.reach, PING, 0.0)
         rules = self.core.rules
         await asyncio.sleep(min(_CLOSE_SECONDS, rules.retry_seconds * rules.online.ok_after + 1))
         now = self.now()

@@ -85,6 +85,16 @@ class Device:
     upstream_port: str = ""
     unit: str = ""
     maintainer: str = ""
+    reach_port: int | None = None  # None: ICMP
+
+    @property
+    def reach(self) -> str:
+        """What one ping asks, as `Camera.reach`; "" without an address."""
+        return (
+            self.address
+            if self.reach_port is None or not self.address
+            else f"{self.address} tcp:{self.reach_port}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

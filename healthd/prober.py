@@ -28,7 +28,7 @@ def turns(config: Config, inventory: Inventory) -> Iterator[TurnSpec]:
     """Every turn of the fleet: one ping per address, the other checks per camera."""
     asked = [camera for camera in inventory.cameras.values() if camera.asked]
     if PING in config.checks:
-        devices = {device.address for device in inventory.devices.values() if device.address}
+        devices = {device.reach for device in inventory.devices.values() if device.address}
         for subject in sorted({camera.reach for camera in asked} | devices):
             yield TurnSpec(subject, PING)
         # A witness must have answered between two fails of a camera, so it is asked as often as those.
@@ -64,7 +64,9 @@ class Targets:
     def replace(self, config: Config, inventory: Inventory) -> None:
         """Swap after a reload."""
         self._inventory = inventory
-        self._by_reach = {device.address: Target(device.address) for device in inventory.devices.values()}
+        self._by_reach = {
+            device.reach: Target(device.address, device.reach_port) for device in inventory.devices.values()
+        }
         for camera in inventory.cameras.values():
             self._by_reach[camera.reach] = Target(camera.address, camera.reach_port)
         ports = {name: getattr(options, "port", 0) for name, options in config.checks.items()}
@@ -101,7 +103,11 @@ class Targets:
         """What can be asked of a device: ping and SNMP."""
         credential = self._inventory.credentials.get(device.credential or "default")
         return Target(
-            device.address, snmp_port=self._device_port, credential=credential, memory=self._memory(device.id)
+            device.address,
+            device.reach_port,
+            snmp_port=self._device_port,
+            credential=credential,
+            memory=self._memory(device.id),
         )
 
     def of_stranger(self, address: str) -> Target:

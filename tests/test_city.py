@@ -53,6 +53,23 @@ async def test_a_hung_camera_answers_nothing_at_all(tmp_path: Path) -> None:
         assert (code, ticks.split()[-1][:8]) == (0, "0:0:00:0")
 
 
+async def test_a_dead_switch_does_not_answer_by_tcp_either(tmp_path: Path) -> None:
+    """Where devices are reached by TCP the inventory says so, and a dead switch refuses while others answer."""
+    async with serving(CityOptions(60, tmp_path, reach=Reach.TCP)) as city:
+        switch = next(device.id for device in city.plan.devices.values() if device.kind == "switch")
+    planned = [Fault(0.3, 2.0, Kind.SWITCH_DEAD, switch)]
+    async with living(tmp_path, planned=planned, reach=Reach.TCP) as city:
+        dead, port = city.plan.devices[switch], city.plan.ports.http
+        rows = (tmp_path / "devices.csv").read_text("utf-8").splitlines()
+        assert {row.rpartition(",")[2] for row in rows[1:] if f",{dead.address}," in row} == {f"tcp:{port}"}
+        above = city.plan.devices[dead.upstream]
+        assert await answers(dead.address, port)
+        await until(lambda: len(truth(tmp_path)) > 120)
+        assert (await answers(dead.address, port), await answers(above.address, port)) == (False, True)
+        await asyncio.sleep(2.0)
+        assert await answers(dead.address, port)
+
+
 async def look(city: City) -> dict[str, bool]:
     """A naive prober's single round: address -> whether it answered, by fping or by connecting."""
     addresses = [*city.plan.channels_at]

@@ -114,6 +114,22 @@ def test_what_is_no_mac_is_left_out_with_a_warning(fleet: Fleet) -> None:
     ]
 
 
+def test_devices_can_be_reached_by_tcp(fleet: Fleet) -> None:
+    """The column `reach` of devices.csv may be absent or empty (icmp) or name a TCP port; all else is told."""
+    head, *rows = DEVICES.splitlines()
+    assert {one.reach for one in fleet.load(devices=DEVICES).devices.values() if one.address} == {
+        one.address for one in fleet.load(devices=DEVICES).devices.values() if one.address
+    }
+    mixed = [f"{head},reach", f"{rows[0]},tcp:22", *(f"{row}," for row in rows[1:])]
+    devices = [*fleet.load(devices="\n".join(mixed) + "\n").devices.values()]
+    assert (devices[0].reach_port, devices[1].reach_port) == (22, None)
+    assert devices[0].reach == (f"{devices[0].address} tcp:22" if devices[0].address else "")
+    (told,) = fleet.errors(
+        devices="\n".join([f"{head},reach", f"{rows[0]},ping", *(f"{row}," for row in rows[1:])])
+    )
+    assert told.startswith('devices.csv:2: reach "ping"')
+
+
 def test_every_column(fleet: Fleet) -> None:
     """Every documented column arrives, checked and converted; others become tags."""
     cells = {

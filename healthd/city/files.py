@@ -41,7 +41,18 @@ def write_city(directory: Path, plan: Plan, login: Login, options: CityOptions) 
     )
     _write_rows(
         directory / "devices.csv",
-        ("id", "name", "kind", "region", "address", "credential", "upstream", "upstream_port", "maintainer"),
+        (
+            "id",
+            "name",
+            "kind",
+            "region",
+            "address",
+            "credential",
+            "upstream",
+            "upstream_port",
+            "maintainer",
+            "reach",
+        ),
         (
             (
                 device.id,
@@ -53,6 +64,7 @@ def write_city(directory: Path, plan: Plan, login: Login, options: CityOptions) 
                 device.upstream,
                 device.upstream_port,
                 device.maintainer,
+                "icmp" if device.reach_port is None or not device.address else f"tcp:{device.reach_port}",
             )
             for device in plan.devices.values()
         ),

@@ -159,7 +159,7 @@ class _Builder:
     def add(self, device: Device) -> Device:
         """Takes a device into the city, with an address unless it is a power feed."""
         if device.kind != "power":
-            device = replace(device, address=next(self.addresses))
+            device = replace(device, address=next(self.addresses), reach_port=self.ports.reach)
         self.devices[device.id] = device
         return device
 

@@ -58,7 +58,9 @@ async def serving(options: CityOptions) -> AsyncIterator[City]:
         answers = Answers(plan, network, login, options.pictures, executor)
         connections: set[Connection] = set()
         stack.push_async_callback(_hang_up, gate, connections)
-        gate.open(plan.channels_at, lambda: Connection(answers.http, connections))
+        # By ICMP devices need no listener; by TCP a dead one is told by its listener only.
+        reached = plan.channels_at if gate.reach_port is None else {**plan.channels_at, **plan.device_at}
+        gate.open(reached, lambda: Connection(answers.http, connections))
         agent = SnmpAgent(udp, login.community, answers.agent)
         stack.callback(agent.close)
         try:

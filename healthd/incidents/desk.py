@@ -40,7 +40,7 @@ class Desk:
         self._swept: dict[str, Moment] = {}
         self._cameras_of: set[str] = set()  # devices whose cameras are to be asked
         self._devices: set[str] = set()  # devices that are to be asked
-        self._by_address: dict[str, list[str]] = {}
+        self._by_reach: dict[str, list[str]] = {}
         self._siblings: dict[str, list[str]] = {}
         self._port_names: dict[str, Counter[str]] = {}  # device -> words for its ports, and who hangs there
         self.learner = Learner(self.fleet.inventory)
@@ -53,10 +53,10 @@ class Desk:
         self._index()
 
     def _index(self) -> None:
-        self._by_address, self._siblings, self._port_names = {}, {}, {}
+        self._by_reach, self._siblings, self._port_names = {}, {}, {}
         for device in (facts.device for facts in self.fleet.devices.values()):
             if device.address:
-                self._by_address.setdefault(device.address, []).append(device.id)
+                self._by_reach.setdefault(device.reach, []).append(device.id)
             self._port_names.setdefault(device.upstream, Counter())[device.upstream_port] += 1
         for facts in self.fleet.cameras.values():
             if facts.camera.asked:
@@ -114,12 +114,12 @@ class Desk:
 
     # --- devices -------------------------------------------------------------------------------------------
 
-    def device_reached(self, address: str, asked: Asked, elsewhere: Moment) -> None:
-        """Fold a ping of the devices at an address; their flips are no camera's and are not stored."""
+    def device_reached(self, asked: Asked, elsewhere: Moment) -> None:
+        """Fold a ping of the devices that it reaches; their flips are no camera's and are not stored."""
         reading = online_reading(asked)
         if reading is None:
             return
-        for device in self._by_address.get(address, ()):
+        for device in self._by_reach.get(asked.subject, ()):
             held = self._holdings.get(device, Holding())
             if reading.good:
                 self.fleet.answered(self.fleet.devices[device].line, asked.asked)
@@ -128,7 +128,7 @@ class Desk:
             held, flip = advance_online(held, reading, self.rules, elsewhere)
             self._keep(device, held, flip)
             if held.undecided:
-                self._ask_again(address, "ping", self.retry_seconds)
+                self._ask_again(asked.subject, "ping", self.retry_seconds)
 
     def settle_pending(self, elsewhere: Callable[[str], Moment]) -> None:
         """Confirm fails of devices once somebody else has answered since."""
@@ -151,9 +151,9 @@ class Desk:
     def _ask_below(self, device: str) -> None:
         """A device is back: see at once who came back with it."""
         for child in self.fleet.devices[device].children:
-            address = self.fleet.devices[child].device.address
-            if address:
-                self._ask_again(address, "ping", 0.0)
+            reach = self.fleet.devices[child].device.reach
+            if reach:
+                self._ask_again(reach, "ping", 0.0)
             else:
                 self._ask_below(child)
         for reach in self._siblings.get(device, ()):
@@ -171,7 +171,7 @@ class Desk:
         devices, self._devices = self._devices, set()
         reaches = {reach for device in cameras_of for reach in self._siblings.get(device, ())}
         undecided = {key for key, held in self._holdings.items() if held.undecided} if devices else set()
-        reaches |= {self.fleet.devices[device].device.address for device in devices - undecided}
+        reaches |= {self.fleet.devices[device].device.reach for device in devices - undecided}
         for reach in reaches - self.streaks - {""}:
             self._ask_again(reach, "ping", 0.0)
 
