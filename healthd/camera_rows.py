@@ -7,6 +7,7 @@ from functools import partial
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
+from healthd.device_code import doubts, is_device_code
 from healthd.fields import (
     one_of,
     parse_address,
@@ -42,7 +43,6 @@ CAMERA_COLUMNS = Columns(
 _PLACEMENT = ("region", "class", "unit", "maintainer", "lifecycle", "upstream", "service_hours", "picture")
 _SETTINGS = ("reach", "onvif_port", "snmp_port", "channel", "resolution", "ptz", "record_save_days")
 _REST = tuple(column for column in CAMERA_COLUMNS.known if column not in _PLACEMENT + _SETTINGS)
-_CAMERA_TYPES = ("131", "132")  # GB/T 28181-2022 Annex E: camera, IP camera
 _LIFECYCLES = tuple(str(lifecycle) for lifecycle in Lifecycle)
 _Pick: TypeAlias = Callable[[Sequence[str]], tuple[str, ...]]
 
@@ -214,8 +214,9 @@ class _Reader(Rows):
         if self._devices.known is not None and id_ in self._devices.known:
             message = f"is also the id of a device in {self._devices.file}"
             self.problems.add(self.file, line, quoted("id", id_), message, "rename one of the two")
-        if len(id_) == 20 and id_.isdigit():
-            self._doubt_code(line, id_, placement.region)
+        if is_device_code(id_):
+            for message, remedy in doubts(id_, placement.region):
+                self._doubt(line, id_, message, remedy)
         self.take(line, "name", self.required(line, "name", name), parse_name, "")
 
     def _place(self, line: int, longitude: str, latitude: str) -> tuple[float | None, float | None]:
@@ -228,19 +229,6 @@ class _Reader(Rows):
         east = self.take(line, "longitude", longitude, parse_longitude, None)
         north = self.take(line, "latitude", latitude, parse_latitude, None)
         return east, north
-
-    def _doubt_code(self, line: int, id_: str, region: str) -> None:
-        """GB/T 28181-2022 Annex E: digits 1-8 are the region's, 11-13 the type of device."""
-        if region.isdigit():
-            # Longer codes are statistical ones, whose township digits differ from the standard's; and 00 in digits
-            # 7-8 stands for the county itself.
-            compared = 6 if len(region) > 8 or id_[6:8] == "00" else len(region)
-            if id_[:compared] != region[:compared]:
-                message = f"its first digits say region {id_[:compared]}, its row says {region}"
-                self._doubt(line, id_, message, "correct the one that is wrong")
-        if id_[10:13] not in _CAMERA_TYPES:
-            message = f"its digits 11-13 say type {id_[10:13]}, which is not a camera"
-            self._doubt(line, id_, message, "a camera has 131 or 132 there")
 
     def _doubt(self, line: int, id_: str, message: str, remedy: str) -> None:
         self.problems.add(self.file, line, quoted("id", id_), message, remedy, severity=Severity.WARNING)

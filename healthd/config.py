@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from healthd.alerting_options import AlertingOptions
+from healthd.assessment_options import AssessmentOptions
 from healthd.credentials import Login
 from healthd.exemption_options import ExemptionOptions
 from healthd.incident_options import IncidentOptions
@@ -179,6 +180,7 @@ class _File(Section):
     incidents: IncidentOptions = IncidentOptions()
     exemptions: ExemptionOptions = ExemptionOptions()
     alerting: AlertingOptions | None = None
+    assessments: AssessmentOptions = AssessmentOptions()
     picture: PictureOptions = PictureOptions()
     reports: Annotated[tuple[ScheduledReport, ...], Field(strict=False)] = ()
     reports_dir: Annotated[AbsolutePath, Field(validate_default=True)] = "reports"  # type: ignore[assignment]
@@ -233,6 +235,7 @@ class Config:
     incidents: IncidentOptions
     exemptions: ExemptionOptions
     alerting: AlertingOptions | None
+    assessments: AssessmentOptions
     picture: PictureOptions
     reports: tuple[ScheduledReport, ...]
     reports_dir: Path

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from healthd import __version__, recording
 from healthd.alerting.watch import RoutesWatch
+from healthd.assessed import keep_assessed
 from healthd.clock import Clock
 from healthd.config import Config
 from healthd.core import Core, Outbox, Past, Steering
@@ -163,6 +164,9 @@ class Daemon:
             asyncio.create_task(self.routes.run(), name="routes"),
             asyncio.create_task(self.reports.keep_mailing(), name="mail"),
             asyncio.create_task(self.exempting.run(), name="exemptions"),
+            asyncio.create_task(
+                keep_assessed(self.store, lambda: self.setup, self.clock.now, self.live.assess), name="assessments"
+            ),
         ]
         for task in self._tasks:
             task.add_done_callback(self._ended)

@@ -97,6 +97,7 @@ class Page:
     ready: bool
     incidents: Sequence[Incident] = ()  # the open ones
     repairs: Repairs = Repairs()
+    assessed: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # window -> further rates by region
     # (region, class, finding) -> cameras in service in and below the region; finding: a `Discord`
     disagreements: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     findings: Sequence[Disagreement] = ()  # those that hold
@@ -181,6 +182,7 @@ class Live:
     _durations: dict[RepairKey, _Durations] = field(default_factory=dict, init=False)
     _exempt: frozenset[str] = field(default=frozenset(), init=False)
     blind: bool = field(default=False, init=False)
+    assessed: Mapping[str, Sequence[Row]] = field(default_factory=dict, init=False)  # further rates
     ready: bool = field(default=False, init=False)
 
     def restore(self, states: Mapping[tuple[str, Axis], Standing], reboots: Mapping[str, int]) -> None:
@@ -215,6 +217,10 @@ class Live:
                 log.warning(
                     "a flip is dated too far back for the live windows camera=%s at=%d", flip.camera, flip.at
                 )
+
+    def assess(self, rows: Mapping[str, Sequence[Row]]) -> None:
+        """Take over further rates that were made anew: window -> rows by region."""
+        self.assessed = rows
 
     def happened(self, happenings: Sequence[Happening]) -> None:
         """The store has these: now they may be shown and counted."""
@@ -335,6 +341,7 @@ class Live:
             ),
             disagreements=self._count_findings(),
             findings=[*self.findings.values()],
+            assessed=self.assessed,
             standing=windows.standing(self._down()) if windows else {},
         )
 

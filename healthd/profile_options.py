@@ -13,14 +13,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from healthd.fields import NAME
 from healthd.model import CLASSES
 from healthd.problems import Wrong, did_you_mean
-from healthd.profiles import BUILT_IN, Method, Profile
+from healthd.profiles import BUILT_IN, FURTHER, Method, Profile
 from healthd.section import Section, Share
 from probes.base import parse_duration
 from probes.picture.verdict import Fault
 
 _FAULTS = tuple(str(fault) for fault in Fault)
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
-RATES_WITH_TARGET = ("online", "intact", "usage", "attributable")
+RATES_WITH_TARGET = ("online", "intact", "usage", "attributable", *FURTHER, "timely")
 
 
 def _listed(value: str, known: tuple[str, ...], what: str) -> str:

@@ -9,6 +9,9 @@ from fractions import Fraction
 GRACE = 24 * 3600 * 1000
 """How long (ms) a camera without a picture is undiagnosed before it is bad, unless a profile says otherwise."""
 
+FURTHER = ("networked", "coverage", "hd", "clock", "resolution", "archive", "annotation")
+"""Rates of each camera beside online and intact; `timely`, of repairs, is another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Method:
@@ -72,9 +75,16 @@ _DEFAULT = Profile(
     },
 )
 _NANTONG = Profile(
-    # Nantong 2017 no. 144: intact over all installed cameras; 98 % in key public areas, 95 % in key sectors.
+    # Nantong 2017 no. 144: intact over all installed cameras; 98 % in key public areas, 95 % in key sectors;
+    # coverage, networked and the HD share of new builds 100 %.
     "nantong-2017",
-    {("intact", "1"): Fraction(98, 100), ("intact", "2"): Fraction(95, 100)},
+    {
+        ("intact", "1"): Fraction(98, 100),
+        ("intact", "2"): Fraction(95, 100),
+        ("coverage", "all"): Fraction(1),
+        ("networked", "all"): Fraction(1),
+        ("hd", "all"): Fraction(1),
+    },
 )
 _NINGXIA = Profile(
     # Ningxia 2014: heads intact 97 %, pictures online 90 %; both hold only if offline is not also "not intact".

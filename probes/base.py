@@ -99,6 +99,13 @@ class Memory:
     booted_at: float | None = None  # seconds since the epoch, from SNMP uptime
     mac: str | None = None  # of the interface with its address; "": it does not tell
     mac_serial: str = ""  # the serial number of the device that told or refused it
+    clock_read_at: int = 0  # seconds since the epoch: when the camera's clock was read last
+    width: int = 0  # pixels of the main profile, from ONVIF
+    height: int = 0
+    size_read_at: int = 0  # seconds since the epoch
+    osd_name: str = ""  # the text on the picture that is not the time
+    osd_time: bool = False  # whether the picture shows the time
+    osd_read_at: int = 0  # seconds since the epoch
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ class _Asking:
         self._offset_seconds = round(time.seconds - (sent + round_trip_seconds / 2), 3)
         self._values["clock_offset_seconds"] = self._offset_seconds
         self._learnt["clock_offset_seconds"] = self._offset_seconds
+        self._learnt["clock_read_at"] = int(sent)
         self._steps.append(f"GetSystemDateAndTime: the camera's clock is {self._offset_seconds:+.1f} s from ours")
         return None
 
@@ -169,6 +170,8 @@ class _Asking:
                 Reason.PROTOCOL, f"{len(profiles)} profiles, none of them of video source {channel}"
             )
         self._values["resolution"] = (main.width, main.height)
+        read_at = int(self._probe.resources.clock())
+        self._learnt |= {"width": main.width, "height": main.height, "size_read_at": read_at}
         self._learnt["snapshot_is_small"] = _pixels(self._profile) < _pixels(main)
         self._steps.append(f"GetProfiles: {len(profiles)} profiles, main {main.width}x{main.height}")
         return None

@@ -85,6 +85,7 @@ def test_defaults(tmp_path: Path) -> None:
     incidents = config.incidents
     assert (incidents.mass_cameras, incidents.mass_window, incidents.settle, incidents.shown) == (8, 120, 5, 500)
     assert (incidents.repair.single, incidents.repair.mass, incidents.repair.by_class) == (86400, 172800, {})
+    assert (config.assessments.clock.warn, config.assessments.clock.fail) == (5, 30)
     assert (incidents.flapping.flips, incidents.flapping.window) == (6, 3600)
     assert (config.author, config.simulated) == ("inventory", False)
     assert (config.reference_targets, config.probe_networks, config.credentials) == ((), (), {})

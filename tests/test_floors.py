@@ -25,10 +25,12 @@ FLOORS = (
     "probes",
     "healthd healthd.agenda healthd.exposition healthd.geometry healthd.jobs healthd.problems healthd.profiles"
     " healthd.words",
-    "healthd.fields healthd.model healthd.profile_words healthd.rows healthd.tables healthd.yamltext",
+    "healthd.device_code healthd.fields healthd.model healthd.profile_words healthd.rows healthd.tables"
+    " healthd.yamltext",
     "healthd.dashboards healthd.daylight healthd.disagreements healthd.kept healthd.periods healthd.section"
     " healthd.service_hours healthd.state",
-    "healthd.camera_rows healthd.credentials healthd.exemption_options healthd.fleet_rows"
+    "healthd.assessment_options healthd.camera_rows healthd.credentials healthd.exemption_options"
+    " healthd.fleet_rows"
     " healthd.incident_options"
     " healthd.picture_options healthd.picture_state healthd.profile_options healthd.timeline healthd.web_options",
     "healthd.hook_options healthd.report_options",
@@ -37,14 +39,15 @@ FLOORS = (
     "healthd.alerting healthd.config_levers healthd.filing healthd.pool",
     "healthd.lever_effects healthd.methods",
     "healthd.cells healthd.levers healthd.rates healthd.setup healthd.sightings",
-    "healthd.frozen healthd.topology",
+    "healthd.assessments healthd.frozen healthd.topology",
     "healthd.incidents healthd.windows",
     "healthd.live",
     "healthd.city healthd.clock healthd.core healthd.metrics healthd.schedule healthd.selfmetrics healthd.store"
     " healthd.web",
     "healthd.exempting healthd.figures healthd.period_rules healthd.prober healthd.recording healthd.repairs"
     " healthd.upkeep",
-    "healthd.attributed healthd.ledger healthd.change_list healthd.exemption_desk healthd.settings",
+    "healthd.assessed healthd.attributed healthd.ledger healthd.change_list healthd.exemption_desk"
+    " healthd.settings",
     "healthd.evidence_pack healthd.report",
     "healthd.front",
     "healthd.daemon",

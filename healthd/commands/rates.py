@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from healthd.assessed import assessed_figures, found_against
 from healthd.attributed import attributed_figures
+from healthd.buckets import Bucket
 from healthd.commands.choices import add_by, add_period, chosen_period, known_by, known_region, with_profile
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.commands.progress import cameras_counted
@@ -20,10 +23,13 @@ from healthd.model import CLASSES
 from healthd.periods import Span, iso
 from healthd.pool import RATES
 from healthd.problems import Wrong, did_you_mean
+from healthd.profiles import FURTHER
 from healthd.rates import Row, percent
 from healthd.setup import Setup, rate_terms, read_setup
 from healthd.store import Store
 
+RATES_TOLD = (*RATES, *ATTRIBUTED, *FURTHER, "timely")
+_ASSESSED = (*FURTHER, "timely")
 _VERDICTS = {"pass": "32", "fail": "31", "insufficient": "33"}
 
 
@@ -40,10 +46,15 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--region", metavar="CODE", help="only cameras in or below this region")
     parser.add_argument("--camera", metavar="ID", help="only this camera")
     parser.add_argument("--class", dest="class_", choices=["all", *CLASSES], help="only rows of this class")
-    parser.add_argument("--rate", choices=[*RATES, *ATTRIBUTED], help="only this rate")
+    parser.add_argument(
+        "--rate", choices=RATES_TOLD, metavar="NAME", help=f"only this rate: {', '.join(RATES_TOLD)}"
+    )
     parser.add_argument("--profile", metavar="NAME", help="a built-in or own one; default: those configured")
     parser.add_argument(
         "--explain", action="store_true", help="with --camera: every interval, its state, and why it counts so"
+    )
+    parser.add_argument(
+        "--findings", action="store_true", help="with --rate NAME of cameras: which camera fails it, and why"
     )
     parser.add_argument(
         "--definitions", action="store_true", help="no figures: what each profile in use means, in words"
@@ -68,6 +79,8 @@ def _rates(arguments: argparse.Namespace) -> int:
             span = month_span(store, setup.config, arguments.month)
         if arguments.explain:
             return _print_ledger(arguments, setup, store, span)
+        if arguments.findings:
+            return _print_findings(arguments, setup, store, span)
         found = _read(arguments, setup, store, span)
     finally:
         store.close()
@@ -83,8 +96,8 @@ def _read(arguments: argparse.Namespace, setup: Setup, store: Store, span: Span)
     if arguments.camera:
         _known_camera(arguments.camera, store)
     with cameras_counted() as each:
-        make = attributed_figures if arguments.rate in ATTRIBUTED else figures
-        found = make(
+        found = _figures(
+            arguments.rate,
             store,
             setup,
             span,
@@ -116,6 +129,15 @@ def _check_frozen(arguments: argparse.Namespace, found: Figures) -> None:
                 f'--profile "{arguments.profile}": the month was made final without it',
                 f"frozen with it: {', '.join(names)}",
             )
+
+
+def _figures(rate: str | None, store: Store, setup: Setup, span: Span, **chosen: Any) -> Figures:
+    """The figures of one rate, or of those that are told where none is named."""
+    if rate in _ASSESSED:
+        camera = chosen["camera"]
+        told = assessed_figures(store, setup, span, str(rate), by=chosen["by"], region=chosen["region"])
+        return replace(told, rows=[row for row in told.rows if row.key == camera]) if camera else told
+    return (attributed_figures if rate in ATTRIBUTED else figures)(store, setup, span, **chosen)
 
 
 def _known_camera(camera: str, store: Store) -> None:
@@ -182,6 +204,27 @@ def _cells(row: Row) -> tuple[str, ...]:
         "-" if row.gap_cameras is None else str(row.gap_cameras),
         *(percent(time, row.assessed) if row.assessed else "-" for time in row.doors),
     )
+
+
+def _print_findings(arguments: argparse.Namespace, setup: Setup, store: Store, span: Span) -> int:
+    if arguments.rate not in FURTHER:
+        raise Wrong("--findings needs a rate of cameras", f"give --rate with one of {', '.join(FURTHER)}")
+    known_region(arguments.region, setup.inventory)
+    found = found_against(store, setup, span, arguments.rate, arguments.region or "")
+    words = {Bucket.BAD: "bad", Bucket.UNKNOWN: "not checked", Bucket.GOOD: "warning"}
+    cameras = setup.inventory.cameras
+    if arguments.json:
+        names = ("camera", "rate", "finding", "why")
+        print_json(
+            [dict(zip(names, (one.camera, one.rate, words[one.bucket], one.why), strict=True)) for one in found]
+        )
+        return 0
+    lines = [("camera", "name", "region", "finding", "why")]
+    for one in found:
+        camera = cameras[one.camera]
+        lines.append((one.camera, camera.name, camera.placement.region, words[one.bucket], one.why))
+    print(table(lines))
+    return 0
 
 
 def _print_ledger(arguments: argparse.Namespace, setup: Setup, store: Store, span: Span) -> int:

@@ -55,7 +55,7 @@ def region_blocks(page: Page, form: Format) -> Iterator[str]:
     yield block(_LATITUDE, form, [_degrees(_LATITUDE, code, place.latitude) for code, place in places.items()])
     yield block(_CAMERAS, form, _head_lines(page))
     yield from _rate_blocks(page, form)
-    yield from _now_blocks(page.rows.get("now", ()), form)
+    yield from _now_blocks((*page.rows.get("now", ()), *_assessed(page, "now")), form)
     yield block(_SECONDS_TOTAL, form, _booked_lines(page))
     for family, edge in ((_WINDOW_START, 0), (_WINDOW_END, 1)):
         lines = [
@@ -128,7 +128,7 @@ def _inner(row: Row) -> str:
 def _rate_blocks(page: Page, form: Format) -> Iterator[str]:
     lines: dict[Family, list[str]] = {_RATIO: [], _COVERAGE: [], _VERDICT: [], _SECONDS: []}
     for window in WINDOWS:
-        for row in page.rows.get(window, ()):
+        for row in (*page.rows.get(window, ()), *_assessed(page, window)):
             inner = f'{_inner(row)},window="{window}"'
             assessed, known = row.assessed, row.assessed + row.unknown
             if known:
@@ -136,12 +136,17 @@ def _rate_blocks(page: Page, form: Format) -> Iterator[str]:
             if assessed and 2 * assessed >= known:
                 lines[_RATIO].append(f"{_RATIO.name}{{{inner}}} {row.good / assessed}\n")
             lines[_VERDICT].append(f'{_VERDICT.name}{{{inner},verdict="{row.verdict}"}} 1\n')
-            if window != "now":  # an instant has numbers of cameras, no time
+            if row.timed:
                 lines[_SECONDS] += [
                     f'{_SECONDS.name}{{{inner},kind="{kind}"}} {time / 1000}\n' for kind, time in _kinds(row)
                 ]
     for family, found in lines.items():
         yield block(family, form, found)
+
+
+def _assessed(page: Page, window: str) -> Iterator[Row]:
+    """The further rates, which are told of all classes together only."""
+    return (row for row in page.assessed.get(window, ()) if row.class_ == "all")
 
 
 def _kinds(row: Row) -> tuple[tuple[str, int], ...]:
