@@ -109,6 +109,7 @@ class Daemon:
             reload=self.reload,
             healthy=lambda: "The store's writer has ended: see the log." if self.writer.failed else "",
             ready=self._not_ready,
+            filed=self.exempting.look_now,
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._background: set[asyncio.Task[object]] = set()

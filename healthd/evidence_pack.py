@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from healthd import __version__
-from healthd.exemption_desk import as_json as exemption_json
+from healthd.exemption_view import as_json as exemption_json
 from healthd.figures import Figures, figures, frozen_terms, watch_of
 from healthd.incidents.attribution import LATE
 from healthd.incidents.incident import Happening

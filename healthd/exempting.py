@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from healthd.filing import cover_now
+from healthd.exemptions import cover_now
 from healthd.incidents.exempt import Exempt
 from healthd.incidents.fleet import Fleet
 from healthd.live import Live
@@ -31,6 +31,7 @@ class Exempting:
     rebuild: Callable[[], None]
     _taken: int = field(default=-1, init=False)  # the last record that was taken up
     _stale: bool = field(default=False, init=False)  # the inventory has changed since
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def take_up(self) -> None:
@@ -45,11 +46,13 @@ class Exempting:
         self._woken.set()
 
     def look_now(self) -> None:
-        """Somebody has filed something: do not wait for the next turn."""
-        self._woken.set()
+        """Somebody has filed something: do not wait for the next turn. From any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._woken.set)
 
     async def run(self) -> None:
         """Look for records that other processes wrote, and at the time, every second."""
+        self._loop = asyncio.get_running_loop()
         while True:
             try:
                 await self._look()

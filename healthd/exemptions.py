@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TypeAlias
 
-from healthd.model import Device, DeviceLink, Ending, Exemption, Moment, Placement, ScopeKind
+from healthd.model import Device, DeviceLink, Ending, Exemption, Inventory, Moment, Placement, ScopeKind
 from healthd.timeline import FOREVER, joined
 
 Placements: TypeAlias = Sequence[tuple[Moment, Placement | None]]
@@ -113,6 +113,13 @@ class Cover:
             for start, end, one in claims:
                 if max(start, since) < min(end, until):
                     yield max(start, since), min(end, until), one
+
+
+def cover_now(exemptions: Sequence[Exemption], inventory: Inventory) -> Cover:
+    """What exemptions cover of the inventory as it is."""
+    parents = {code: region.parent for code, region in inventory.regions.items()}
+    links = (DeviceLink(device.id, 0, device.upstream, "") for device in inventory.devices.values())
+    return Cover(exemptions, parents, links)
 
 
 class _Links:

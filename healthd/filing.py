@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from healthd.exemption_options import ExemptionOptions
-from healthd.exemptions import Cover
+from healthd.exemptions import cover_now
 from healthd.model import (
-    DeviceLink,
     Ending,
     EvidenceFile,
     Exemption,
@@ -130,13 +129,6 @@ def known_to(inventory: Inventory) -> Mapping[ScopeKind, Collection[str]]:
         ScopeKind.REGION: inventory.regions.keys(),
         ScopeKind.DEVICE: inventory.devices.keys(),
     }
-
-
-def cover_now(exemptions: Sequence[Exemption], inventory: Inventory) -> Cover:
-    """What exemptions cover of the inventory as it is."""
-    parents = {code: region.parent for code, region in inventory.regions.items()}
-    links = (DeviceLink(device.id, 0, device.upstream, "") for device in inventory.devices.values())
-    return Cover(exemptions, parents, links)
 
 
 def _check_span(start: Moment, end: Moment, grounds: Grounds) -> None:

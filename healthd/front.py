@@ -11,15 +11,18 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from healthd.core import Core
+from healthd.exemption_desk import end_exemption, file_exemption
+from healthd.filing import EndingSaid, Said
 from healthd.incidents.evidence import Clue, clue
 from healthd.kept import kept_file, kept_reports
 from healthd.live import Live, Page
 from healthd.metrics import MetricsPage
-from healthd.model import Camera, Device, Flip, Moment
+from healthd.model import Camera, Device, Exemption, Flip, Moment
 from healthd.prober import PING, Prober
+from healthd.problems import Wrong
 from healthd.settings import per_camera, web_settings
 from healthd.setup import Setup
-from healthd.store import Store
+from healthd.store import Store, StoreError
 from healthd.web.deps import Subject, WebDeps
 from healthd.web.server import make_app
 from probes.base import Result
@@ -31,7 +34,7 @@ _RECENT: Moment = 7 * 86_400_000  # flips on a camera's page
 @dataclass
 class Front:
     """`setup`: the one that holds now. `keep`: have stored what the core has to store. `healthy`, `ready`: "" or
-    what is wrong."""
+    what is wrong. `filed`: an exemption was; called in a thread."""
 
     setup: Callable[[], Setup]
     now: Callable[[], Moment]
@@ -44,6 +47,7 @@ class Front:
     reload: Callable[[bool], Awaitable[Sequence[str]]]
     healthy: Callable[[], str]
     ready: Callable[[], str]
+    filed: Callable[[], None]
     _runner: web.AppRunner | None = field(default=None, init=False)
 
     async def start(self) -> None:
@@ -69,6 +73,9 @@ class Front:
             flips=self._recent_flips,
             acknowledge=self._acknowledge,
             close=self._close,
+            exemptions=self.store.exemptions,
+            file_exemption=self._file_exemption,
+            end_exemption=self._end_exemption,
             reports=lambda: kept_reports(self.setup().config.reports_dir),
             report_file=lambda report, name: kept_file(self.setup().config.reports_dir, report, name),
         )
@@ -89,6 +96,20 @@ class Front:
     def _recent_flips(self, camera: str) -> Sequence[Flip]:
         now = self.now()
         return self.store.flips(camera, now - _RECENT, now + 1)
+
+    def _file_exemption(self, said: Said) -> Exemption:
+        return self._filed(lambda: file_exemption(self.store, self.setup(), said, self.now()))
+
+    def _end_exemption(self, said: EndingSaid) -> Exemption:
+        return self._filed(lambda: end_exemption(self.store, self.setup(), said, self.now()))
+
+    def _filed(self, work: Callable[[], Exemption]) -> Exemption:
+        try:
+            one = work()
+        except StoreError as error:
+            raise Wrong(str(error)) from error
+        self.filed()
+        return one
 
     def _acknowledge(self, incident: str, by: str, note: str) -> Clue | None:
         happenings = self.core.desk.board.acknowledge(incident, by, note, self.now())

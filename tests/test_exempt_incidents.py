@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthd.filing import cover_now
+from healthd.exemptions import cover_now
 from healthd.incidents.describe import Policy
 from healthd.incidents.exempt import Exempt, deadline, paused
 from healthd.incidents.incident import Incident, What, restored, stored

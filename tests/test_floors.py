@@ -36,7 +36,7 @@ FLOORS = (
     "healthd.hook_options healthd.report_options",
     "healthd.alerting_options",
     "healthd.buckets healthd.config healthd.exemptions healthd.gallery healthd.inventory",
-    "healthd.alerting healthd.config_levers healthd.filing healthd.pool",
+    "healthd.alerting healthd.config_levers healthd.exemption_view healthd.filing healthd.pool",
     "healthd.lever_effects healthd.methods",
     "healthd.cells healthd.levers healthd.rates healthd.setup healthd.sightings",
     "healthd.assessments healthd.frozen healthd.topology",

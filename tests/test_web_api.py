@@ -12,8 +12,10 @@ from aiohttp import ClientSession
 
 from healthd.disagreements import Discord
 from healthd.incidents.incident import Cause, CountsFor, Happening, Kind, What
+from healthd.model import ExemptReason
 from healthd.web.server import make_app
 from tests import pages
+from tests.test_exemptions import exemption
 from tests.web_kit import Site, serving, text_of
 
 
@@ -85,6 +87,7 @@ async def test_api_refuses_in_json(query: str, client: ClientSession) -> None:
 async def test_openapi_describes_what_is_served(site: Site, client: ClientSession) -> None:
     """Every API route is in the description, method for method, with exactly the fields that are answered."""
     site.page = pages.troubled(site.page)
+    site.exemptions = [exemption("E1", "camera:cam-00001", pages.AT - 5, pages.AT + 5)]
     site.happenings = [(1, Happening(pages.AT, What.OPENED, pages.incident("i-1", ["cam-00001"])))]
     described = json.loads(await text_of(client, "/openapi.json"))
     served = {
@@ -111,13 +114,14 @@ async def test_openapi_describes_what_is_served(site: Site, client: ClientSessio
         "Happening": feed["feed"],
         "Findings": [found],
         "Finding": found["findings"],
+        "Exemption": await json_of(client, "/api/v1/exemptions"),
         "Map": [mapped],
         "MapRegion": mapped["features"],
     }
     for name, answer in answers.items():
         assert isinstance(answer, list)
         assert set(answer[0]) == set(schemas[name]["properties"]) == set(schemas[name]["required"])
-    words = {"Kind": Kind, "Cause": Cause, "FindingKind": Discord}
+    words = {"ExemptReason": ExemptReason, "Kind": Kind, "Cause": Cause, "FindingKind": Discord}
     assert {name: schemas[name]["enum"] for name in words} == {name: [*each] for name, each in words.items()}
     assert schemas["Happening"]["properties"]["what"]["enum"] == [*What]
     assert schemas["Incident"]["properties"]["counts_for"]["enum"] == [*CountsFor]

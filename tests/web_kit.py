@@ -9,16 +9,21 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import ClientSession, web
 
+from healthd.filing import EndingSaid, Said
 from healthd.incidents.evidence import Clue
 from healthd.incidents.incident import Happening, Incident
 from healthd.live import Page
-from healthd.model import Flip, Moment
+from healthd.model import Exemption, Flip, Moment
 from healthd.web.deps import Subject, WebDeps, WebSettings
 from healthd.web.server import make_app
 from probes.base import Result
 from tests import pages
 
 NO_HEADERS: Mapping[str, str] = {}
+
+
+def nobody_files(said: object) -> Exemption:
+    raise AssertionError(f"nothing is to be filed: {said}")
 
 
 @dataclass
@@ -40,6 +45,10 @@ class Site:
     flipped: list[Flip] = field(default_factory=list)
     acts: list[tuple[str, ...]] = field(default_factory=list)
     objection: Clue | None = None
+    exemptions: list[Exemption] = field(default_factory=list)
+    read_exemptions: Callable[[], Sequence[Exemption]] | None = None
+    filed: Callable[[Said], Exemption] = nobody_files
+    ended: Callable[[EndingSaid], Exemption] = nobody_files
     base: str = ""
 
     def deps(self) -> WebDeps:
@@ -58,6 +67,9 @@ class Site:
             flips=lambda camera: [flip for flip in self.flipped if flip.camera == camera],
             acknowledge=self.acknowledge,
             close=self.close,
+            exemptions=lambda: self.read_exemptions() if self.read_exemptions else self.exemptions,
+            file_exemption=self.filed,
+            end_exemption=self.ended,
         )
 
     async def reload(self, force: bool) -> Sequence[str]:

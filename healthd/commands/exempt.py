@@ -10,7 +10,8 @@ from pathlib import Path
 
 from healthd.commands.choices import known_region
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
-from healthd.exemption_desk import as_json, concerning, end_exemption, file_exemption
+from healthd.exemption_desk import end_exemption, file_exemption
+from healthd.exemption_view import as_json, concerning
 from healthd.exemptions import standing
 from healthd.filing import EndingSaid, Said
 from healthd.model import Camera, Device, Exemption, ExemptReason, Inventory, Moment, Region, ScopeKind

@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from healthd.exposition import Format
+from healthd.filing import EndingSaid, Said
 from healthd.incidents.evidence import Clue
 from healthd.incidents.incident import Happening, Incident
 from healthd.kept import Kept
 from healthd.live import Page
-from healthd.model import Camera, Device, Flip, Moment
+from healthd.model import Camera, Device, Exemption, Flip, Moment
+from healthd.problems import Wrong
 from healthd.web.share import Shared
 from probes.base import Result
 
@@ -38,6 +40,10 @@ class WebSettings:
     read_only: Collection[str] = ()  # names of tokens that may not change anything
 
 
+def _refuse(said: object) -> Exemption:
+    raise Wrong("nothing can be filed here")
+
+
 @dataclass(frozen=True, slots=True)
 class WebDeps:
     """The daemon's side of the web. The two that make metrics run in a thread, one at a time; so do those that
@@ -51,7 +57,8 @@ class WebDeps:
     Out of the store: `incident(id)`; `incidents(start, end)`: those opened before `end` and not closed before
     `start`; `feed(since, limit)`: (seq, happening) with seq above `since`, in order; `flips(camera)`: its recent
     ones. `acknowledge(id, by, note)` and `close(id, by, note)`, of an incident that exists: None, or why it is
-    not done.
+    not done. `exemptions()`: all that were filed. `file_exemption(said)`, `end_exemption(said)`: blocking, the
+    record is on the disk when they return; they raise Wrong with the remedy.
     """
 
     page: Callable[[], Page]
@@ -68,6 +75,9 @@ class WebDeps:
     flips: Callable[[str], Sequence[Flip]]
     acknowledge: Callable[[str, str, str], Clue | None]
     close: Callable[[str, str, str], Awaitable[Clue | None]]
+    exemptions: Callable[[], Sequence[Exemption]] = tuple
+    file_exemption: Callable[[Said], Exemption] = _refuse
+    end_exemption: Callable[[EndingSaid], Exemption] = _refuse
     reports: Callable[[], Iterable[Kept]] = tuple
     report_file: Callable[[str, str], Path | None] = lambda report, name: None
 

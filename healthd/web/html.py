@@ -61,6 +61,7 @@ def html(template: str, page: Page, reader: Reader, **content: object) -> bytes:
         language=language,
         version=__version__,
         clock=lambda moment: local(moment).strftime("%m-%d %H:%M"),
+        minute=lambda moment: local(moment).strftime("%Y-%m-%d %H:%M"),
         stamp=lambda moment: local(moment).strftime("%Y-%m-%d %H:%M:%S"),
         iso=lambda moment: local(moment).isoformat(timespec="seconds"),
         ago=lambda moment: span(page.at - moment, texts),

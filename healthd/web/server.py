@@ -11,7 +11,19 @@ from importlib import resources
 from aiohttp import hdrs, web
 
 from healthd.exposition import Format, accepts_gzip, negotiate
-from healthd.web import api, details, findings, incident_api, incident_forms, outlines, pages, probe, reports
+from healthd.web import (
+    api,
+    details,
+    exemption_api,
+    exemption_page,
+    findings,
+    incident_api,
+    incident_forms,
+    outlines,
+    pages,
+    probe,
+    reports,
+)
 from healthd.web.acts import FORM_KEYS, FormKeys
 from healthd.web.auth import MAP_PATH, add_security_headers, admitted_as, guard
 from healthd.web.deps import DEPS, SCRAPES, VIEWS, WebDeps
@@ -50,6 +62,11 @@ def make_app(deps: WebDeps) -> web.Application:
             web.get("/api/v1/rates", api.rates),
             web.get("/api/v1/findings", findings.findings),
             web.get("/api/v1/reports", reports.listed),
+            web.get("/exemptions", exemption_page.page),
+            web.get("/api/v1/exemptions", exemption_api.exemptions),
+            web.post("/api/v1/exemptions", exemption_api.file),
+            web.get("/api/v1/exemptions/{id}", exemption_api.exemption),
+            web.post("/api/v1/exemptions/{id}/end", exemption_api.end),
             web.get("/api/v1/incidents", incident_api.incidents),
             web.get("/api/v1/incidents/{id}", incident_api.incident),
             web.post("/api/v1/incidents/{id}/acknowledge", incident_api.acknowledge),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from healthd.exposition import parse_accept
+from healthd.web.exemption_texts import EXEMPTIONS_EN, EXEMPTIONS_ZH
 from healthd.web.incident_texts import INCIDENTS_EN, INCIDENTS_ZH
 from healthd.web.report_texts import REPORTS_EN, REPORTS_ZH
 from healthd.words import FAULTS, REASONS
@@ -167,8 +168,8 @@ def _words(language: str) -> Mapping[str, str]:
 
 
 TEXTS: Mapping[str, Mapping[str, str]] = {
-    "zh": {**_ZH, **INCIDENTS_ZH, **REPORTS_ZH, **_words("zh")},
-    "en": {**_EN, **INCIDENTS_EN, **REPORTS_EN, **_words("en")},
+    "zh": {**_ZH, **INCIDENTS_ZH, **REPORTS_ZH, **EXEMPTIONS_ZH, **_words("zh")},
+    "en": {**_EN, **INCIDENTS_EN, **REPORTS_EN, **EXEMPTIONS_EN, **_words("en")},
 }
 
 
