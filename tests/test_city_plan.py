@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from healthd.city.faults import (
+    AT_ANY_TIME,
+    BY_REFERENCE,
     FOREVER,
     OUTAGES,
     UPSTREAM,
@@ -31,11 +33,12 @@ from healthd.city.plan import CORE
 from healthd.city.shapes import port_name
 from healthd.city.truth import FaultFile, Ledger, TruthFile
 from healthd.model import Axis, State
-from probes.picture.context import Context
+from probes.picture.context import Context, Light
+from probes.picture.fingerprint import learn
 from probes.picture.judge import judge
 from tests.city_kit import paper_city as city
 
-DAY, NIGHT = 1_795_190_400 + 4 * 3600, 1_795_190_400 + 16 * 3600  # noon and midnight in China
+DAY, NIGHT = 1_795_190_400 + 12 * 3600, 1_795_190_400  # noon and midnight in China
 HOUR = 3_600_000
 
 
@@ -215,6 +218,9 @@ def test_a_dead_device_starts_anew() -> None:
         (Kind.DARK, ("dark",)),
         (Kind.BRIGHT, ("bright",)),
         (Kind.CORRUPT, ("corrupt",)),
+        (Kind.NOISE, ("noise",)),
+        (Kind.STRIPES, ("stripes",)),
+        (Kind.SMALL, ("resolution",)),
     ],
 )
 def test_pictures_show_what_they_are_meant_to(at: float, quirk: Kind | None, faults: tuple[str, ...]) -> None:
@@ -222,6 +228,35 @@ def test_pictures_show_what_they_are_meant_to(at: float, quirk: Kind | None, fau
     for camera in ("a", "b", "c", "d", "e", "f"):  # corrupt comes in three ways
         picture = draw(View(camera, at, at, 640, 360, quirk))
         assert judge(picture, Context(expect=(640, 360))).verdict.faults == faults
+
+
+@pytest.mark.parametrize("camera", ["a", "b", "c", "d", "e", "f"])
+def test_what_a_reference_tells_is_told(camera: str) -> None:
+    """After three good frames by day the judge finds each fault that takes a reference; live frames stay good."""
+    reference = None
+    for minute in range(3):
+        at = DAY + 60 * minute
+        candidate = judge(draw(View(camera, at, at, 640, 360)), Context(light=Light.DAY)).candidate
+        assert candidate is not None
+        reference = learn(reference, candidate)
+    known = Context(light=Light.DAY, day=reference, cautious=True)
+    for number, kind in enumerate(BY_REFERENCE):
+        at = DAY + 600 + 60 * number
+        assert str(kind) in judge(draw(View(camera, at, at, 640, 360, kind)), known).verdict.faults
+        assert judge(draw(View(camera, at, at, 640, 360)), known).verdict.faults == ()
+
+
+def test_faults_that_take_a_reference_come_late_and_by_day() -> None:
+    """Nobody could tell them from the first frames on, or by night: then they are not drawn."""
+    plan = city(300)
+
+    def kinds(by_day: bool) -> list[tuple[float, Kind]]:
+        drawn = plan_faults(plan, 5, 0, 600, 0, by_day=lambda _seconds: by_day)
+        return [(fault.start, fault.kind) for fault in itertools.islice(drawn, 500)]
+
+    assert {kind for _, kind in kinds(by_day=False)} == {*AT_ANY_TIME, Kind.CLOCK}
+    assert {kind for _, kind in kinds(by_day=True)} == {*AT_ANY_TIME, Kind.CLOCK, *BY_REFERENCE}
+    assert all(start > 900 for start, kind in kinds(by_day=True) if kind in BY_REFERENCE)
 
 
 def test_live_pictures_move() -> None:

@@ -10,7 +10,7 @@ from functools import partial
 
 from healthd.city.manners import Showing
 from healthd.city.options import Pictures
-from healthd.city.pictures import View, draw
+from healthd.city.pictures import View, at_noon, draw
 from healthd.city.soap import SUB_SIZE
 from healthd.model import Camera
 
@@ -24,8 +24,9 @@ _DEFAULT_SIZE = (1920, 1080)
 class Album:
     """A bounded memory of drawn pictures. Mutable: the least recently asked go first."""
 
-    def __init__(self, pictures: Pictures, executor: Executor) -> None:
+    def __init__(self, pictures: Pictures, executor: Executor, noon: bool = False) -> None:
         self._pool = pictures is Pictures.POOL
+        self._noon = noon
         self._executor = executor
         self._kept: OrderedDict[View, bytes] = OrderedDict()
         self._bytes = 0
@@ -56,7 +57,8 @@ class Album:
             moment = moment // _LIGHT_SECONDS * _LIGHT_SECONDS + turn * 7
             return View(f"street {street}", moment, moment, width, height, showing.quirk)
         moment = moment // _FRESH_SECONDS * _FRESH_SECONDS
-        return View(camera.id, moment, moment + clock_offset, width, height, showing.quirk)
+        clock = moment + clock_offset
+        return View(camera.id, at_noon(moment) if self._noon else moment, clock, width, height, showing.quirk)
 
     def _keep(self, view: View, drawn: asyncio.Future[bytes]) -> None:
         del self._drawing[view]

@@ -7,7 +7,6 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from healthd.city import soap
@@ -16,7 +15,6 @@ from healthd.city.http import Digest, Reply, Request, response
 from healthd.city.mib import Agent, Entries, Mib, SystemGroup
 from healthd.city.network import Network, View
 from healthd.city.onvif import Channel, OnvifDevice, SeenNonces, answer
-from healthd.city.options import Pictures
 from healthd.city.plan import Plan
 from healthd.city.tables import build
 from healthd.model import Camera, Device
@@ -38,10 +36,10 @@ class Login:
 class Answers:
     """Answers for every address of the city. Silent ones say nothing, whichever way the question came."""
 
-    def __init__(self, plan: Plan, network: Network, login: Login, pictures: Pictures, executor: Executor) -> None:
+    def __init__(self, plan: Plan, network: Network, login: Login, album: Album) -> None:
         self._plan, self._network, self._manners, self._login = plan, network, network.manners, login
         self._mibs: OrderedDict[str, tuple[View, Mib]] = OrderedDict()
-        self._album = Album(pictures, executor)
+        self._album = album
         self._digest = Digest()
         self._nonces = SeenNonces()
 

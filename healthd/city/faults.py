@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -39,6 +39,15 @@ class Kind(StrEnum):
     BRIGHT = "bright"
     CORRUPT = "corrupt"
     FROZEN = "frozen"
+    NOISE = "noise"
+    STRIPES = "stripes"
+    LOW_CONTRAST = "low_contrast"  # a film over the window
+    BLUR = "blur"  # out of focus
+    COLOUR_CAST = "colour_cast"  # a channel has failed
+    GREYSCALE = "greyscale"  # the filter before the sensor stays away by day
+    OCCLUDED = "occluded"  # something hangs before the lens
+    MOVED = "moved"  # the camera was turned
+    SMALL = "resolution"  # smaller than promised; only where it is planned: small profiles are not judged by size
     REFUSED = "refused"  # the camera answers 403 to whoever asks for a snapshot
     LOGIN_CHANGED = "password"  # changed by somebody: every login is refused, so no picture is to be had
     CLOCK = "clock"  # hours off; neither axis is touched: whoever minds the camera's clock still gets in
@@ -73,7 +82,21 @@ PICTURE = (
     Kind.FROZEN,
     Kind.REFUSED,
     Kind.LOGIN_CHANGED,
+    Kind.NOISE,
+    Kind.STRIPES,
+    Kind.LOW_CONTRAST,
+    Kind.BLUR,
+    Kind.COLOUR_CAST,
+    Kind.GREYSCALE,
+    Kind.OCCLUDED,
+    Kind.MOVED,
+    Kind.SMALL,
 )
+BY_REFERENCE = (Kind.LOW_CONTRAST, Kind.BLUR, Kind.COLOUR_CAST, Kind.GREYSCALE, Kind.OCCLUDED, Kind.MOVED)
+"""Picture faults that are told by what the camera usually sees by day: drawn only once a watcher can know that."""
+
+AT_ANY_TIME = tuple(kind for kind in PICTURE if kind not in BY_REFERENCE and kind is not Kind.SMALL)
+_KNOWN_AFTER_SECONDS = 900.0
 LOGIN = (Kind.LOGIN_CHANGED, Kind.CLOCK)  # these change the whole device, not one channel
 
 CAUSES: Mapping[Kind, Cause] = {
@@ -165,15 +188,24 @@ def short_outages(fault: Fault) -> list[Fault]:
     ]
 
 
-def plan_faults(plan: Plan, seed: int, outages: float, pictures: float, upstream: float) -> Iterator[Fault]:
-    """Endless faults in order of their start; the three rates are events started per hour in the whole city."""
+def plan_faults(
+    plan: Plan,
+    seed: int,
+    outages: float,
+    pictures: float,
+    upstream: float,
+    *,
+    by_day: Callable[[float], bool] = lambda _seconds: False,
+) -> Iterator[Fault]:
+    """Endless faults in order of their start; the three rates are events started per hour in the whole city.
+    `by_day`: whether it is day so many seconds after the city's start."""
     streams: list[Iterator[Fault]] = []
     alone = cameras_alone(plan)
     everyone = [*plan.cameras]
     if outages > 0 and alone:
         streams.append(_outages(plan, alone, random.Random(f"{seed} outages"), outages))
     if pictures > 0 and everyone:
-        streams.append(_pictures(everyone, alone, random.Random(f"{seed} pictures"), pictures))
+        streams.append(_pictures(everyone, alone, random.Random(f"{seed} pictures"), pictures, by_day))
     if upstream > 0:
         streams.append(_upstream(plan, random.Random(f"{seed} upstream"), upstream))
     return heapq.merge(*streams, key=lambda fault: fault.start)
@@ -183,7 +215,7 @@ def standing_faults(plan: Plan, seed: int, share: float) -> list[Fault]:
     """One fault from start to end for a share of the cameras: what a city never gets rid of."""
     rng = random.Random(f"{seed} standing")
     alone = cameras_alone(plan)
-    kinds = (*OUTAGES, *OUTAGES, *PICTURE, Kind.CLOCK)
+    kinds = (*OUTAGES, *OUTAGES, *AT_ANY_TIME, Kind.CLOCK)
     chosen = rng.sample(alone, min(len(alone), round(share * len(plan.cameras))))
     return [Fault(0.0, FOREVER, possible(plan, rng.choice(kinds), camera), camera) for camera in chosen]
 
@@ -213,11 +245,16 @@ def _outages(plan: Plan, cameras: Sequence[str], rng: random.Random, per_hour: f
 
 
 def _pictures(
-    everyone: Sequence[str], alone: Sequence[str], rng: random.Random, per_hour: float
+    everyone: Sequence[str],
+    alone: Sequence[str],
+    rng: random.Random,
+    per_hour: float,
+    by_day: Callable[[float], bool],
 ) -> Iterator[Fault]:
-    kinds = (*PICTURE, Kind.CLOCK) if alone else tuple(kind for kind in PICTURE if kind not in LOGIN)
+    kinds = (*AT_ANY_TIME, Kind.CLOCK) if alone else tuple(kind for kind in AT_ANY_TIME if kind not in LOGIN)
     for start, end in _starts(rng, per_hour):
-        kind = rng.choice(kinds)
+        shown = start > _KNOWN_AFTER_SECONDS and by_day(start) and by_day(end)
+        kind = rng.choice((*kinds, *BY_REFERENCE) if shown else kinds)
         yield Fault(start, end, kind, rng.choice(alone if kind in LOGIN else everyone))
 
 

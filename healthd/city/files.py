@@ -105,7 +105,7 @@ def configuration(plan: Plan, login: Login, options: CityOptions) -> str:
         "checks:",
         *(f"  {name}: {{interval: {every}, {rest}}}" for name, (every, rest) in checks.items() if every),
         f"state: {{retry_interval: {options.retry_interval}}}",
-        'picture: {day: "07:00-18:00"}',
+        'picture: {day: "00:00-23:59"}' if options.noon else 'picture: {day: "07:00-18:00"}',
         "profiles: [default, nantong-2017, ningxia-2014]",
         'store: {url: "sqlite:///healthd.db"}',
         f"web: {{listen: {json.dumps(options.listen)}}}",

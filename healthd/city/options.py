@@ -46,3 +46,4 @@ class CityOptions:
     retry_interval: str = "15s"
     reach: Reach = Reach.AUTO
     pictures: Pictures = Pictures.DRAWN
+    noon: bool = False  # in its pictures it is always about noon

@@ -7,18 +7,16 @@ import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from healthd.city.faults import Kind
+from healthd.city.spoil import Frame, spoil_scene, spoil_signal
 
-Frame: TypeAlias = npt.NDArray[np.uint8]
-"""Height × width × 3, blue-green-red."""
-
-_LOCAL = timezone(timedelta(hours=8))
+_LOCAL_SECONDS = 8 * 3600
+_LOCAL = timezone(timedelta(seconds=_LOCAL_SECONDS))
 _QUALITY = 80
 _HORIZON = 0.42  # of the height
 _NOISE_SIGMA = 2.5
@@ -46,15 +44,18 @@ def draw(view: View) -> bytes:
     elif view.quirk is Kind.BLUE:
         frame = _card(view)
     else:
-        frame = _street(view)
-        if view.quirk is Kind.DARK:
-            frame = cv2.convertScaleAbs(frame, alpha=0.07)  # type: ignore[assignment]
-        elif view.quirk is Kind.BRIGHT:
-            frame = cv2.convertScaleAbs(frame, alpha=0.12, beta=244)  # type: ignore[assignment]
+        frame = spoil_scene(_street(view), view.quirk, view.camera)
         _noise(frame, view)
+        frame = spoil_signal(frame, view.quirk, f"{view.camera} {view.at}")
         _overlay(frame, view)
     jpeg = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
     return _damage(jpeg, view.camera) if view.quirk is Kind.CORRUPT else jpeg
+
+
+def at_noon(at: float) -> float:
+    """The moment of the same day that lies as far after noon as `at` lies after its full hour."""
+    day = (at + _LOCAL_SECONDS) // 86_400 * 86_400 - _LOCAL_SECONDS
+    return day + 12 * 3600 + at % 3600
 
 
 def daylight(at: float) -> float:

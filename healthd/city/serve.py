@@ -7,9 +7,10 @@ import contextlib
 import heapq
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from healthd.city.album import Album
 from healthd.city.answers import Answers
 from healthd.city.faults import Fault, Step, plan_faults, standing_faults, timeline
 from healthd.city.files import new_login, write_city
@@ -19,6 +20,7 @@ from healthd.city.http import Connection
 from healthd.city.manners import Manners
 from healthd.city.network import Network
 from healthd.city.options import CityOptions, Reach
+from healthd.city.pictures import daylight
 from healthd.city.plan import Plan, Ports, lay_out
 from healthd.city.snmp import SnmpAgent
 from healthd.city.truth import Changes, FaultFile, Ledger, TruthFile
@@ -55,7 +57,7 @@ async def serving(options: CityOptions) -> AsyncIterator[City]:
         network, login = Network(plan, Manners(plan, time.time())), new_login()
         executor = ThreadPoolExecutor(2, "city-pictures")
         stack.callback(executor.shutdown, cancel_futures=True)
-        answers = Answers(plan, network, login, options.pictures, executor)
+        answers = Answers(plan, network, login, Album(options.pictures, executor, options.noon))
         connections: set[Connection] = set()
         stack.push_async_callback(_hang_up, gate, connections)
         # By ICMP devices need no listener; by TCP a dead one is told by its listener only.
@@ -128,8 +130,12 @@ class City:
             options.outages_per_hour,
             options.picture_faults_per_hour,
             options.upstream_faults_per_hour,
+            by_day=self._by_day(time.time()),
         )
         return heapq.merge(planned, drawn, key=lambda fault: fault.start)
+
+    def _by_day(self, started: float) -> Callable[[float], bool]:
+        return lambda seconds: self._options.noon or daylight(started + seconds) == 1.0
 
     async def _take(self, steps: Sequence[Step]) -> tuple[float, Changes]:
         """Makes the steps real; returns when they were, in seconds since the epoch, and what they changed."""

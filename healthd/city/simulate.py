@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from healthd.city import reading, soap
 from healthd.city.faults import (
+    BY_REFERENCE,
     FLAPS,
     LOGIN,
     OUTAGES,
@@ -63,6 +64,7 @@ _SEEN = {
     Kind.DARK: "dark",
     Kind.BRIGHT: "bright",
     Kind.CORRUPT: "corrupt",
+    **{kind: str(kind) for kind in (Kind.NOISE, Kind.STRIPES, *BY_REFERENCE, Kind.SMALL)},
 }
 _RTT_SECONDS = 0.003
 _ANSWERED = Result.ok(
