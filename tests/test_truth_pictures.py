@@ -17,11 +17,12 @@ from tests.city_kit import living
 from tests.running import daemon, edit_config, rates
 from tests.truth import read_truth
 
-INTERVAL = 1.5  # seconds between two frames of a camera
-LASTING, FLEETING = 3.0, 4.5
-LEARNT_BY, FAULT_SECONDS = 16.0, 11.0
+CAMERAS = 30
+INTERVAL = 2.0  # seconds between two frames of a camera
+LASTING, FLEETING = 4.0, 5.0
+LEARNT_BY, FAULT_SECONDS = 16.0, 12.0
 # When a flip may be dated beside the truth: a frame's time, and what a busy machine adds.
-LATE = INTERVAL + 2.0
+LATE = INTERVAL + 4.0
 TOLD = {
     Kind.BLACK: "no_signal",
     Kind.BLUE: "no_signal",
@@ -36,12 +37,13 @@ TOLD = {
 async def test_every_fault_of_the_picture_is_found_and_so_is_its_end(tmp_path: Path) -> None:
     """One camera a fault, the others good: named and dated by the fault, good again after it; the intact rate is
     what the truth says."""
-    victims = await cameras_of(tmp_path, 60)
+    victims = await cameras_of(tmp_path, CAMERAS)
     faults = [
         Fault(LEARNT_BY, LEARNT_BY + FAULT_SECONDS, kind, victims[number]) for number, kind in enumerate(TOLD)
     ]
     async with living(
         tmp_path,
+        CAMERAS,
         reach=Reach.TCP,
         planned=faults,
         noon=True,
@@ -76,7 +78,7 @@ def ask_often(config: Path) -> None:
         config,
         checks={
             "ping": {"interval": "2s", "timeout": "1s"},
-            "frame": {"interval": f"{INTERVAL:g}s", "timeout": "1s", "small_profile": False},
+            "frame": {"interval": f"{INTERVAL:g}s", "timeout": "1.9s", "small_profile": False},
         },
         state={"retry_interval": "1s", "picture_max_age": "30s"},
         picture={
@@ -92,8 +94,8 @@ def watch(directory: Path) -> tuple[float, float]:
     with daemon(directory / "healthd.yml") as running:
         running.ready()
         start = time.time() + 7  # every camera was asked by then
-        time.sleep(LEARNT_BY + FAULT_SECONDS + FLEETING + 2 * LATE)
-        end = time.time() - LATE
+        time.sleep(LEARNT_BY + FAULT_SECONDS + FLEETING + LATE + 3)
+        end = time.time() - 1
         assert running.program.stop() == 0
     return start, end
 
@@ -133,8 +135,15 @@ def compare_rates(config: Path, victims: dict[str, Fault], start: float, end: fl
     rows = rates(config, *dates, "--rate", "intact", "--profile", "default", "--by", "camera")
     rows = [row for row in rows if row["class"] == "all"]
     assert len(rows) == len(truth.cameras())
+    errors = []
     for row in rows:
         true = truth.good_seconds(row["key"], "picture", int(start), int(end))
-        allowed = 2 * LATE if row["key"] in victims else 0.05
         assert row["unknown_seconds"] == 0, row
-        assert abs(row["good_seconds"] - true) <= allowed, (row, true)
+        error = abs(row["good_seconds"] - true)
+        if row["key"] in victims:
+            errors.append(error)
+        else:
+            assert error <= 0.05, (row, true)
+    # Either end may be late by a frame; on the whole they cancel out.
+    assert max(errors) <= LATE
+    assert sum(errors) / len(errors) <= INTERVAL
