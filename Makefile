@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # The first Python that is new enough.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-DEMO_PACKAGES := nftables
+DEMO_PACKAGES := nftables fonts-noto-cjk
 TEST_PACKAGES := snmpd snmp prometheus prometheus-alertmanager nftables fping iputils-ping iproute2 chromium fonts-noto-cjk
 BENCH_PACKAGES := gcc prometheus-blackbox-exporter prometheus-snmp-exporter
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import docx
 import pytest
 
+from healthd.incidents.incident import Cause, Incident, Kind
+from healthd.model import Inventory, Maintainer, Region
+from healthd.periods import Span
+from healthd.report.material import Period, ReportKind
+from healthd.report.worklist import Work, build_worklist
 from tests.report_kit import PastCity, city_with_past, document, healthd_says
+from tests.running import edit_config
 
 Says = pytest.CaptureFixture[str]
 
@@ -112,3 +121,87 @@ def test_an_unknown_format_is_wrong_usage(city: PastCity, capsys: Says) -> None:
         healthd_says(capsys, "report", "-c", city.config, "--month", city.month, "--format", "odt")
     assert ended.value.code == 2
     assert '"odt": there are' in capsys.readouterr().err
+
+
+def test_the_text_document_takes_the_users_template(city: PastCity, tmp_path: Path, capsys: Says) -> None:
+    """What --write-template wrote, edited and named as report_template, gives its styles, its letterhead and its
+    footer; what is no .docx is refused by name, and the other formats are made."""
+    template = tmp_path / "office.docx"
+    assert healthd_says(capsys, "report", "-c", city.config, "--write-template", template)[0] == 0
+    edited = docx.Document(str(template))
+    edited.styles["Heading 1"].font.name = "Courier"
+    edited.add_paragraph("南通市公安局文件")
+    edited.sections[0].footer.paragraphs[0].text = "内部资料"
+    edited.save(str(template))
+    edit_config(city.config, report_template=str(template))
+    month = ("report", "-c", city.config, "--month", city.month, "-o", tmp_path / "out", "--format")
+    assert healthd_says(capsys, *month, "docx")[0] == 0
+    [path] = (tmp_path / "out").glob("*.docx")
+    made = docx.Document(str(path))
+    assert made.styles["Heading 1"].font.name == "Courier"
+    assert made.paragraphs[0].text == "南通市公安局文件"
+    assert [line.text for line in made.sections[0].footer.paragraphs] == ["内部资料"]
+    template.write_bytes(b"PK no document")
+    code, _, err = healthd_says(capsys, *month, "docx,json")
+    assert code == 1
+    assert f"docx was not made: {template} is not a .docx that can be read" in err
+    assert [*(tmp_path / "out").glob("*.json")]
+    edit_config(city.config, report_template=None)
+    assert healthd_says(capsys, "report", "-c", city.config, "--write-template", template)[0] == 1
+
+
+@pytest.mark.parametrize("kind", ["week", "day", "worklist"])
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_weeks_days_and_work_lists(city: PastCity, tmp_path: Path, capsys: Says, kind: str, lang: str) -> None:
+    """The other kinds come out of the same code, in all formats, each with its own parts."""
+    year, month = map(int, city.month.split("-"))
+    monday = date(year, month, 12)
+    calendar = monday.isocalendar()
+    chosen = {"week": f"{calendar.year}-W{calendar.week:02d}", "day": monday.isoformat()}
+    asked = ["--worklist"] if kind == "worklist" else [f"--{kind}", chosen[kind]]
+    code, _, err = healthd_says(capsys, "report", "-c", city.config, *asked, "--lang", lang, "-o", tmp_path)
+    assert (code, err) == (0, "")
+    found = document(tmp_path)
+    assert found["kind"] == {"week": "weekly", "day": "daily"}.get(kind, kind)
+    keys = [section["key"] for section in found["sections"]]
+    assert ("trend" in keys, "assessment" in keys) == (False, kind != "worklist")
+    assert {path.suffix for path in tmp_path.iterdir() if path.is_file()} == {
+        ".xlsx", ".docx", ".pdf", ".html", ".json",
+    }  # fmt: skip
+
+
+def test_the_work_list_puts_what_gains_most_first(tmp_path: Path) -> None:
+    """By maintainer, most cameras first, then what is due first; what is overdue says so."""
+    hour = 3_600_000
+
+    def incident(name: str, cameras: int, due: int, maintainer: str = "M1") -> Incident:
+        ids = frozenset(f"{name}-{number}" for number in range(cameras))
+        return Incident(
+            name, Kind.OFFLINE, Cause.LINK, name, "r", "1", "", maintainer, ids, since=1, opened=2, due=due
+        )
+
+    at = 1000 * hour
+    known = [
+        incident("a", 1, at + hour),
+        incident("b", 9, at + 90 * hour),
+        incident("c", 1, at - hour),
+        incident("d", 1, 0, "M2"),
+    ]
+    regions = {"r": Region("r", "区", "county")}
+    crews = {"M1": Maintainer("M1", "甲公司", "电话 1"), "M2": Maintainer("M2", "乙公司")}
+    period = Period(ReportKind.WORKLIST, "2026-10-01", Span(at, at))
+    work = Work(
+        "s", False, ZoneInfo("Asia/Shanghai"), period, at, "", "", Inventory(regions, {}, {}, crews), known
+    )
+    report = build_worklist(work, "zh")
+    tables = {
+        section.title: [[cell.text for cell in row] for row in table.rows] for section, table in report.tables()
+    }
+    assert [(row[1], row[2]) for row in tables["甲公司"]] == [
+        ("待处理", "b"),
+        ("已超期", "c"),
+        ("24 小时内到期", "a"),
+    ]
+    assert [row[9] for row in tables["甲公司"]] == ["3 天 18 小时", "已超期 1 小时 0 分", "1 小时 0 分"]
+    assert [row[9] for row in tables["乙公司"]] == ["不限期"]
+    assert "共有待修复故障 4 起，其中已超期 1 起，24 小时内到期 1 起" in report.narrative[0]

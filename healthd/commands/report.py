@@ -46,6 +46,12 @@ def add_to(commands: Commands) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, default=Path(), metavar="DIR", help="default: here")
     parser.add_argument(
+        "--write-template",
+        type=Path,
+        metavar="FILE.docx",
+        help="write the .docx template to edit, and nothing else",
+    )
+    parser.add_argument(
         "--keep", action="store_true", help="put it into reports_dir, with checksums, as scheduled reports are"
     )
     parser.add_argument(
@@ -64,6 +70,8 @@ def _formats(text: str) -> tuple[str, ...]:
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    if arguments.write_template:
+        return _write_template(arguments.write_template, arguments.lang)
     setup, now = read_setup(arguments.config), time.time_ns() // 1_000_000
     period = _period(arguments, setup.config, now)
     if arguments.mail and (not arguments.keep or setup.config.mail is None):
@@ -89,6 +97,17 @@ def _report(arguments: argparse.Namespace) -> int:
         print(f"healthd: {one} was not made: {why}", file=sys.stderr)
     _say(made, order, paths, kept, as_json=arguments.json)
     return 1 if made.refused and (arguments.format or not made.files) else 0
+
+
+def _write_template(path: Path, lang: str) -> int:
+    """Our own template, to be edited and named as `report_template`."""
+    from healthd.report.formats.docx import template
+
+    if path.exists():
+        raise Wrong(f"{path}: is there already", "choose another name, or remove it first")
+    write_files(path.parent, {path.name: template(lang)})
+    print(path)
+    return 0
 
 
 def about(made: Made, order: Order, now: Moment) -> Kept:

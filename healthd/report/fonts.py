@@ -25,9 +25,9 @@ def installed() -> frozenset[str]:
     return frozenset(typst.Fonts().families())
 
 
-def chosen(text: str, families: frozenset[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """(for the text, for its heads) in order of preference. Raises FormatError where `text` has Chinese in it and
-    nothing installed can show that."""
+def chosen(text: str, families: frozenset[str], lang: str = "zh") -> tuple[Sequence[str], Sequence[str]]:
+    """(for the text, for its heads) in order of preference; English takes Latin ones first. Raises FormatError
+    where `text` has Chinese in it and nothing installed can show that."""
     serif = [name for name in (*_SERIF, *_SERIF_LAST) if name in families]
     sans = [name for name in (*_SANS, *_SANS_LAST) if name in families]
     if _CHINESE.search(text) and not serif and not sans:
@@ -36,4 +36,6 @@ def chosen(text: str, families: frozenset[str]) -> tuple[Sequence[str], Sequence
             "formats do not need it)"
         )
     latin = [name for name in _LATIN if name in families]
+    if lang == "en":
+        return [*latin, *(serif or sans)], [*(sans or serif), *latin]
     return [*(serif or sans), *latin], [*(sans or serif), *latin]

@@ -162,6 +162,7 @@ def definitions(context: Context) -> list[Block]:
         "ratio",
         "online",
         *(["intact"] if "intact" in context.rates else []),
+        *(["usage"] if context.material.attributed else []),
         "networked",
         "verdict",
     ]

@@ -104,7 +104,7 @@ EN = {
     "networked": "Networked rate",
     "online": "Online rate",
     "intact": "Intact rate",
-    "rate_of_class": "{rate}, {class_}",
+    "rate_of_class": "{rate} ({class_})",
     "with_target": "{title} (≥ {target})",
     "class_short_1": "class 1",
     "class_short_2": "class 2",

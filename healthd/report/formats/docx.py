@@ -44,6 +44,14 @@ def render(report: Report, name: str, options: Options) -> Mapping[str, bytes]:
     return {f"{name}.docx": target.getvalue()}
 
 
+def template(lang: str) -> bytes:
+    """An empty document with our styles and page."""
+    document, target = Document(), io.BytesIO()
+    dress(document, lang)
+    document.save(target)
+    return target.getvalue()
+
+
 def _opened(options: Options) -> DocumentObject:
     try:
         return Document(str(options.template)) if options.template else Document()

@@ -22,7 +22,7 @@ def render(report: Report, name: str, _: Options) -> Mapping[str, bytes]:
 
 def typeset(report: Report, families: frozenset[str]) -> bytes:
     """The PDF, set in what is fit of these font families."""
-    body, heads = chosen(json.dumps(_document(report, ""), ensure_ascii=False), families)
+    body, heads = chosen(json.dumps(_document(report, ""), ensure_ascii=False), families, report.lang)
     document = {**_document(report, ", ".join(f"'{font}'" for font in heads)), "fonts": body, "heads": heads}
     source = resources.files("healthd.report").joinpath("templates", "report.typ").read_bytes()
     try:

@@ -199,7 +199,8 @@ class _Writer:
         )
         axis = {"num_format": "0%", "min": max(0, int(lowest * 20 - Fraction(1, 5)) / 20), "max": 1}
         drawn.set_y_axis({**axis, "major_gridlines": {"visible": True, "line": {"color": "#D8DDE3"}}})
-        drawn.set_title({"name": chart.title, "name_font": {"size": 11}})
+        # By reference: a title that begins with = would be taken for one.
+        drawn.set_title({"name": [name, row, 0], "name_font": {"size": 11}})
         drawn.set_legend({"position": "bottom"})
         drawn.show_blanks_as("gap")
         return drawn
