@@ -15,6 +15,8 @@ RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
     && /opt/healthd/bin/pip install --no-cache-dir -c constraints.txt /wheels/*.whl
 
 FROM python:3.11-slim-bookworm
+# The font that reports as PDF are set in; without it the other formats are made.
+RUN apt-get update && apt-get install -y --no-install-recommends fonts-noto-cjk && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/healthd /opt/healthd
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/healthd healthd
 ENV PATH=/opt/healthd/bin:$PATH PYTHONUNBUFFERED=1
