@@ -8,6 +8,9 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
+# healthd/data links to these two.
+COPY config/rules config/rules
+COPY docs/runbooks docs/runbooks
 COPY healthd healthd
 COPY probes probes
 RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \

@@ -364,6 +364,7 @@ class Daemon:
         self._store()
         self.writer.submit(batch)
         self.live.replace(naming(setup.config), setup.inventory)
+        self.front.reloaded()
         longest = self.prober.longest_timeout
         self._in_background(_close_later(self.prober.replace(setup.config, setup.inventory), longest))
         self.core.hold_again()

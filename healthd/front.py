@@ -13,6 +13,9 @@ from prometheus_client import CollectorRegistry
 from healthd.core import Core
 from healthd.exemption_desk import end_exemption, file_exemption
 from healthd.filing import EndingSaid, Said
+from healthd.hooks.bridge import Bridge, Reply
+from healthd.hooks.facts import Known
+from healthd.hooks.metrics import HookMetrics
 from healthd.incidents.evidence import Clue, clue
 from healthd.kept import kept_file, kept_reports
 from healthd.live import Live, Page
@@ -27,6 +30,7 @@ from healthd.web.deps import Subject, WebDeps
 from healthd.web.server import make_app
 from probes.base import Result
 
+_LAST_MESSAGES_SECONDS = 1.0  # what a stop leaves for messages that wait
 _CLOSE_SECONDS = 20.0  # how long closing by hand waits for what it asked again
 _RECENT: Moment = 7 * 86_400_000  # flips on a camera's page
 
@@ -49,10 +53,15 @@ class Front:
     ready: Callable[[], str]
     filed: Callable[[], None]
     _runner: web.AppRunner | None = field(default=None, init=False)
+    _bridge: Bridge = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._bridge = Bridge(HookMetrics(self.registry), self._known, lambda: self.now() / 1000)
 
     async def start(self) -> None:
         """Listen. Raises OSError when the address can't be had."""
         web_options = self.setup().config.web
+        self.reloaded()
         rendered = MetricsPage(
             self.registry,
             lambda: per_camera(self.setup().config),
@@ -78,6 +87,7 @@ class Front:
             end_exemption=self._end_exemption,
             reports=lambda: kept_reports(self.setup().config.reports_dir),
             report_file=lambda report, name: kept_file(self.setup().config.reports_dir, report, name),
+            hook=self._hook,
         )
         tls = None
         if web_options.tls is not None:
@@ -92,6 +102,23 @@ class Front:
         """Let running requests end, for a moment."""
         if self._runner is not None:
             await self._runner.cleanup()
+        await self._bridge.stop(_LAST_MESSAGES_SECONDS)
+
+    def reloaded(self) -> None:
+        """Another setup holds now."""
+        alerting = self.setup().config.alerting
+        self._bridge.replace(alerting.hooks if alerting else {})
+
+    async def _hook(self, name: str, body: bytes) -> tuple[int, str]:
+        reply: Reply = await self._bridge.take(name, body)
+        return reply.status, reply.sentence
+
+    def _known(self) -> Known:
+        """What the messages of hooks are made of."""
+        setup = self.setup()
+        config, alerting = setup.config, setup.config.alerting
+        url = alerting.healthd_url if alerting else ""
+        return Known(setup.inventory, self.store.incident, config.timezone, config.site, config.simulated, url)
 
     def _recent_flips(self, camera: str) -> Sequence[Flip]:
         now = self.now()

@@ -110,6 +110,22 @@ def seconds(window: str, good: str, bad: str) -> Series:
     )
 
 
+def booked(*spans: tuple[int, int]) -> Series:
+    """What is booked of the county, target 98 %: (minutes, bad in a thousand camera-seconds), in this order."""
+    labels = {"region": COUNTY, **{name + "_": value for name, value in RATE.items()}}
+    good, bad, g, b = [], [], 0, 0
+    for minutes, share in spans:
+        step_b, step_g = 6 * share, 6000 - 6 * share
+        good.append(f"{g}+{step_g}x{minutes - 1}")
+        bad.append(f"{b}+{step_b}x{minutes - 1}")
+        g, b = g + step_g * minutes, b + step_b * minutes
+    return many(
+        one("healthd_region_camera_seconds_total", " ".join(good), kind="good", **labels),
+        one("healthd_region_camera_seconds_total", " ".join(bad), kind="bad", **labels),
+        one("healthd_region_target_ratio", "0.98x900", **labels),
+    )
+
+
 def incident(
     values: str,
     cause: str = "upstream",

@@ -22,6 +22,7 @@ from tests.alert_kit import (
     Series,
     Story,
     at_county,
+    booked,
     healthd,
     incident,
     many,
@@ -131,6 +132,12 @@ def _inhibitors(fleet: Series) -> list[Story]:
             (many(failing, incident("10x60"), gap("10x60")), Check("5m", OF_RATE)),
             (many(failing, incident("10x60"), gap("11x60")), Check("20m", NEVER)),
             (many(failing, incident("10x29 stale"), gap("10x60")), "29m", OF_RATE, "50m"),
+        ),
+        *three(
+            "HealthdBudgetExplained",
+            (many(fleet, booked((120, 300)), incident("10x120"), gap("10x120")), Check("70m", OF_RATE)),
+            (many(fleet, booked((120, 300)), incident("10x120"), gap("11x120")), Check("70m", NEVER)),
+            (many(fleet, booked((160, 300)), incident("10x89 stale"), gap("10x160")), "89m", OF_RATE, "150m"),
         ),
         *three(
             "HealthdIncidentSubsumed",

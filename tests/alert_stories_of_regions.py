@@ -12,6 +12,7 @@ from tests.alert_kit import (
     Series,
     Story,
     at_county,
+    booked,
     healthd,
     many,
     one,
@@ -126,21 +127,7 @@ def _rates() -> list[Story]:
 
 
 def _burn(fleet: Series) -> list[Story]:
-    """Of 60 camera-seconds a second, so many are bad; the target leaves a tenth."""
-
-    def booked(*spans: tuple[int, int]) -> Series:
-        labels = {"region": COUNTY, **{name + "_": value for name, value in RATE.items()}}
-        good, bad, g, b = [], [], 0, 0
-        for minutes, share in spans:  # share: bad in a thousand
-            step_b, step_g = 6 * share, 6000 - 6 * share
-            good.append(f"{g}+{step_g}x{minutes - 1}")
-            bad.append(f"{b}+{step_b}x{minutes - 1}")
-            g, b = g + step_g * minutes, b + step_b * minutes
-        return many(
-            one("healthd_region_camera_seconds_total", " ".join(good), kind="good", **labels),
-            one("healthd_region_camera_seconds_total", " ".join(bad), kind="bad", **labels),
-            one("healthd_region_target_ratio", "0.98x900", **labels),
-        )
+    """At 98 % the target leaves 20 in a thousand."""
 
     return [
         *three(

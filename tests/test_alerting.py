@@ -174,7 +174,7 @@ def test_metric_says_whether_routes_are_current(example: Path) -> None:
     watch = RoutesWatch(registry, lambda: (known["setup"].config, known["setup"].inventory))
 
     def value() -> float | None:
-        watch._judge(compare(known["setup"].config, known["setup"].inventory), known["setup"].config)
+        watch.judge(compare(known["setup"].config, known["setup"].inventory), None)
         return registry.get_sample_value("healthd_alerting_routes_current")
 
     file = example.parent / "alertmanager.yml"

@@ -44,8 +44,8 @@ FLOORS = (
     "healthd.live",
     "healthd.city healthd.clock healthd.core healthd.metrics healthd.schedule healthd.selfmetrics healthd.store"
     " healthd.web",
-    "healthd.exempting healthd.figures healthd.period_rules healthd.prober healthd.recording healthd.repairs"
-    " healthd.upkeep",
+    "healthd.exempting healthd.figures healthd.hooks healthd.period_rules healthd.prober healthd.recording"
+    " healthd.repairs healthd.upkeep",
     "healthd.assessed healthd.attributed healthd.ledger healthd.change_list healthd.exemption_desk"
     " healthd.settings",
     "healthd.evidence_pack healthd.report",

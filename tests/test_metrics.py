@@ -15,7 +15,10 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from healthd.alerting.watch import RoutesWatch
 from healthd.exposition import Format, accepts_gzip, negotiate, number
+from healthd.hooks.metrics import HookMetrics
+from healthd.hooks.services import Reason as Refusal
 from healthd.live import CameraView, Page
 from healthd.metrics import MetricsPage, PerCamera
 from healthd.model import Asked, Lifecycle, Region
@@ -58,6 +61,12 @@ def observed() -> CollectorRegistry:
     own.job_failed("roll-over")
     own.reloaded(pages.AT, [Lifecycle.IN_SERVICE] * 8 + [Lifecycle.RETIRED])
     own.reload_refused()
+    routes = RoutesWatch(registry, lambda: pytest.fail("nobody looks"))
+    routes.judge("", None)
+    hooks = HookMetrics(registry)
+    hooks.begin("duty")
+    hooks.sent("duty")
+    hooks.failed("duty", Refusal.LIMITED)
     return registry
 
 

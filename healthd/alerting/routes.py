@@ -18,7 +18,7 @@ DIRECT = "direct "
 """Prefix of the receivers that are not reached by healthd's own hooks."""
 DAY = "day"
 
-_PLACES = "rates|targets|pictures|clocks"
+_PLACES = "rates|budget|targets|pictures|clocks"
 _REPAIRS = ("incidents", "repairs", "cameras")
 
 
@@ -236,11 +236,14 @@ def _inhibitions() -> list[Config]:
             "equal": ["incident"],
         },
         # A rate whose gap is made of incidents that were paged.
-        {
-            "source_matchers": ['alertname="HealthdRateExplained"'],
-            "target_matchers": ['topic="rates"'],
-            "equal": ["region", "class", "rate", "profile"],
-        },
+        *(
+            {
+                "source_matchers": [f'alertname="{inhibitor}"'],
+                "target_matchers": [f'topic="{topic}"'],
+                "equal": ["region", "class", "rate", "profile"],
+            }
+            for inhibitor, topic in (("HealthdRateExplained", "rates"), ("HealthdBudgetExplained", "budget"))
+        ),
         {
             "source_matchers": ['severity="critical"'],
             "target_matchers": ['severity=~"warning|info"'],

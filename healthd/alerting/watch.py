@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -53,18 +54,19 @@ class RoutesWatch(Collector):
         while True:
             known = self._known()
             if seen is None or known[1] is not seen[1] or known[0] is not seen[0] or looks >= _READ_LOOKS:
-                self._judge(await asyncio.to_thread(compare, *known), known[0])
+                self.judge(await asyncio.to_thread(compare, *known), known[0].path)
                 seen, looks = known, 0
             looks += 1
             await asyncio.sleep(_LOOK_SECONDS)
 
-    def _judge(self, wrong: str | None, config: Config) -> None:
+    def judge(self, wrong: str | None, config: Path | None) -> None:
+        """Take what `compare` found."""
         current = None if wrong is None else not wrong
         if current is False and self._current is not False:
             log.warning(
                 "alertmanager.yml does not fit the inventory: %s remedy=healthd alerting generate -c %s",
                 wrong,
-                config.path,
+                config,
             )
         self._current = current
 

@@ -44,6 +44,10 @@ def _refuse(said: object) -> Exemption:
     raise Wrong("nothing can be filed here")
 
 
+async def _no_hooks(_name: str, _body: bytes) -> tuple[int, str]:
+    return 404, "There are no hooks."
+
+
 @dataclass(frozen=True, slots=True)
 class WebDeps:
     """The daemon's side of the web. The two that make metrics run in a thread, one at a time; so do those that
@@ -58,7 +62,8 @@ class WebDeps:
     `start`; `feed(since, limit)`: (seq, happening) with seq above `since`, in order; `flips(camera)`: its recent
     ones. `acknowledge(id, by, note)` and `close(id, by, note)`, of an incident that exists: None, or why it is
     not done. `exemptions()`: all that were filed. `file_exemption(said)`, `end_exemption(said)`: blocking, the
-    record is on the disk when they return; they raise Wrong with the remedy.
+    record is on the disk when they return; they raise Wrong with the remedy. `hook(name, body)`: a message of
+    Alertmanager; HTTP status and a sentence.
     """
 
     page: Callable[[], Page]
@@ -80,6 +85,7 @@ class WebDeps:
     end_exemption: Callable[[EndingSaid], Exemption] = _refuse
     reports: Callable[[], Iterable[Kept]] = tuple
     report_file: Callable[[str, str], Path | None] = lambda report, name: None
+    hook: Callable[[str, bytes], Awaitable[tuple[int, str]]] = _no_hooks
 
 
 DEPS = web.AppKey("deps", WebDeps)

@@ -17,12 +17,14 @@ from healthd.web import (
     exemption_api,
     exemption_page,
     findings,
+    hooks,
     incident_api,
     incident_forms,
     outlines,
     pages,
     probe,
     reports,
+    runbooks,
 )
 from healthd.web.acts import FORM_KEYS, FormKeys
 from healthd.web.auth import MAP_PATH, add_security_headers, admitted_as, guard
@@ -51,6 +53,8 @@ def make_app(deps: WebDeps) -> web.Application:
             web.get("/-/healthy", healthy),
             web.get("/-/ready", ready),
             web.post("/-/reload", reload),
+            web.post("/hooks/alertmanager/{name}", hooks.alertmanager),
+            web.get("/runbooks/{name}", runbooks.runbook),
             web.get("/metrics", metrics),
             web.get("/metrics/cameras", camera_metrics),
             web.get("/probe", probe.probe),

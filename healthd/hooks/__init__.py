@@ -1,0 +1,1 @@
+"""The webhook bridge: what Alertmanager cannot reach itself (group bots, SMS gateways), healthd does."""
