@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from healthd.dashboards import parts
 from healthd.dashboards.board import Site, board, chain, datasource, healthd_url, hint
 from healthd.dashboards.panels import (
     PERCENT,
+    Override,
     Panel,
     bars,
     graph,
@@ -17,7 +19,7 @@ from healthd.dashboards.panels import (
     row,
     stat,
 )
-from healthd.dashboards.promql import CHOSEN
+from healthd.dashboards.promql import CHOSEN, with_maintainers
 from healthd.dashboards.wording import none_or_no_data
 
 _SCOPE = 'region=~"$scope"'
@@ -38,8 +40,8 @@ def causes(site: Site) -> dict[str, Any]:
             parts.incident_stat(site, _SCOPE, (6, 4)),
             _flow_stat(site),
             _repair_stat(site),
-            _by(site, "cause", say("待处理事件按成因", "Open incidents by cause"), parts.CAUSES),
-            _by(site, "maintainer", say("按运维单位", "By maintainer"), {}),
+            _by_cause(site),
+            _by_maintainer(site),
             _by_unit(site),
             parts.incidents(site, CHOSEN, (24, 10), 100),
             row(say("趋势", "Over time")),
@@ -132,7 +134,7 @@ def _repair_stat(site: Site) -> Panel:
     )
 
 
-def _by(site: Site, label: str, title: str, words: dict[str, tuple[str, str]]) -> Panel:
+def _counted(site: Site, title: str, expression: str, legend: str, words: Sequence[Override] = ()) -> Panel:
     say = site.say
     return bars(
         title,
@@ -141,37 +143,28 @@ def _by(site: Site, label: str, title: str, words: dict[str, tuple[str, str]]) -
             "Each incident counts once, however many cameras it takes down; at most 20.",
         ),
         (8, 8),
-        [
-            query(
-                f"sort_desc(topk(20, sum by ({label}) (healthd:region_incidents_open{{{_SCOPE}}})))",
-                f"{{{{{label}}}}}",
-                shape="instant",
-            )
-        ],
+        [query(f"sort_desc(topk(20, {expression}))", legend, shape="instant")],
         say=say,
         defaults={"decimals": 0, "noValue": none_or_no_data(say)},
-        overrides=[of_field(value, displayName=say(*pair)) for value, pair in words.items()],
+        overrides=words,
     )
+
+
+def _by_cause(site: Site) -> Panel:
+    say = site.say
+    words = [of_field(value, displayName=say(*pair)) for value, pair in parts.CAUSES.items()]
+    counted = f"sum by (cause) (healthd:region_incidents_open{{{_SCOPE}}})"
+    return _counted(site, say("待处理事件按成因", "Open incidents by cause"), counted, "{{cause}}", words)
+
+
+def _by_maintainer(site: Site) -> Panel:
+    counted = with_maintainers(f"sum by (maintainer) (healthd:region_incidents_open{{{_SCOPE}}})")
+    return _counted(site, site.say("按运维单位", "By maintainer"), counted, "{{maintainer_name}}")
 
 
 def _by_unit(site: Site) -> Panel:
-    say = site.say
-    return bars(
-        say("按责任单位", "By unit"),
-        say(
-            "待处理事件的故障对象所属单位；最多 20 条。", "The unit that owns what is to be repaired; at most 20."
-        ),
-        (8, 8),
-        [
-            query(
-                f"sort_desc(topk(20, count by (unit) (healthd:incident_cameras{{{CHOSEN}}})))",
-                "{{unit}}",
-                shape="instant",
-            )
-        ],
-        say=say,
-        defaults={"decimals": 0, "noValue": none_or_no_data(say)},
-    )
+    counted = f"count by (unit) (healthd:incident_cameras{{{CHOSEN}}})"
+    return _counted(site, site.say("按责任单位", "By unit"), counted, "{{unit}}")
 
 
 def _open_over_time(site: Site) -> Panel:
@@ -239,7 +232,13 @@ def _timely_by(site: Site) -> Panel:
             "at most 20.",
         ),
         (12, 9),
-        [query(f"sort(bottomk(20, {in_time} / ({closed} > 0)))", "{{maintainer}}", shape="instant")],
+        [
+            query(
+                f"sort(bottomk(20, {with_maintainers(f'({in_time} / ({closed} > 0))')}))",
+                "{{maintainer_name}}",
+                shape="instant",
+            )
+        ],
         say=say,
         defaults={**PERCENT, "max": 1},
     )

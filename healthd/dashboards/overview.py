@@ -16,6 +16,7 @@ from healthd.dashboards.panels import (
     bars,
     link,
     merged,
+    nothing_mapping,
     of_field,
     panel,
     query,
@@ -153,7 +154,11 @@ def _alerts(site: Site) -> Panel:
             of_field(
                 columns["severity"], mappings=[words_for(severities)], custom__cellOptions={"type": "color-text"}
             ),
-            of_field(columns["name"], links=[link(say("打开区域页", "Open the region"), to_region)]),
+            of_field(
+                columns["name"],
+                links=[link(say("打开区域页", "Open the region"), to_region)],
+                mappings=nothing_mapping(say, "–"),
+            ),
         ],
         sort=(columns["severity"], False),
     )

@@ -30,7 +30,7 @@ from healthd.dashboards.panels import (
     verdict_mappings,
     words_for,
 )
-from healthd.dashboards.promql import Figures, either, printed
+from healthd.dashboards.promql import Figures, either, printed, with_maintainers
 from healthd.dashboards.wording import Say, class_names, none_or_no_data, rate_name
 
 
@@ -343,11 +343,13 @@ def incidents(site: Site, where: str, size: tuple[int, int], limit: int = 50) ->
         "cause": say("可能成因", "Likely cause"),
         "subject": say("故障对象", "To be repaired"),
         "Value #A": say("影响台数", "Cameras"),
-        "maintainer": say("运维单位", "Maintainer"),
+        "maintainer_name": say("运维单位", "Maintainer"),
         "overdue": say("是否超期", "Overdue"),
         "acknowledged": say("是否受理", "Acknowledged"),
     }
     labels = "incident, region, name, kind, cause, subject, maintainer, overdue, acknowledged"
+    open_ = with_maintainers(f"max by ({labels}) (healthd:incident_cameras{{{where}}})")
+    shown = labels.replace("maintainer", "maintainer_name")
     yes_no = {"true": (say("是", "yes"), RED), "false": (say("否", "no"), "text")}
     calm = {"true": (say("已受理", "yes"), GREEN), "false": (say("未受理", "no"), ORANGE)}
     page = link(say("healthd 事件页", "healthd's page"), "${healthd}/incidents/${__data.fields.incident}")
@@ -360,7 +362,7 @@ def incidents(site: Site, where: str, size: tuple[int, int], limit: int = 50) ->
             "evidence.",
         ),
         size,
-        [query(f"topk({limit}, max by ({labels}) (healthd:incident_cameras{{{where}}}))", shape="table")],
+        [query(f"topk({limit}, max by ({shown}) ({open_}))", shape="table")],
         columns,
         say=say,
         hidden=("incident", "region"),

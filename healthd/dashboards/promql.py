@@ -100,3 +100,13 @@ def printed(ratio: str) -> str:
 def either(first: str, otherwise: str) -> str:
     """`first`, or all of `otherwise` where `first` is empty."""
     return f"({first}) or on () ({otherwise})"
+
+
+def with_maintainers(vector: str) -> str:
+    """The vector with a label `maintainer_name`: the maintainer's name, or what it goes by where it has none."""
+    info = "healthd:maintainer_info"
+    nameless = f"{vector} unless on (maintainer) {info}"
+    return (
+        f"({vector} * on (maintainer) group_left (maintainer_name) {info}"
+        f' or label_replace({nameless}, "maintainer_name", "$1", "maintainer", "(.*)"))'
+    )

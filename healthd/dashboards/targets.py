@@ -36,7 +36,7 @@ from healthd.dashboards.panels import (
     verdict_mappings,
     words_for,
 )
-from healthd.dashboards.promql import CHOSEN, Figures, either, printed
+from healthd.dashboards.promql import CHOSEN, Figures, either, printed, with_maintainers
 from healthd.dashboards.wording import class_names, rate_name
 
 _SCOPE = 'region=~"$scope"'
@@ -274,17 +274,17 @@ def _plan(site: Site) -> Panel:
         "name": say("区域", "Region"),
         "subject": say("故障对象", "To be repaired"),
         "cause": say("可能成因", "Likely cause"),
-        "maintainer": say("运维单位", "Maintainer"),
+        "maintainer_name": say("运维单位", "Maintainer"),
         "Value #A": say("恢复台数", "Cameras gained"),
         "Value #B": say("修复后比率", "Rate then"),
     }
     page = link(say("healthd 事件页", "healthd's page"), "${healthd}/incidents/${__data.fields.incident}")
-    known = "max by (incident, cause, subject, maintainer) (healthd:incident_cameras * 0 + 1)"
+    known = with_maintainers("max by (incident, cause, subject, maintainer) (healthd:incident_cameras * 0 + 1)")
 
     def about(metric: str) -> str:
         return (
             f"(max by ({labels}) ({metric}{{{where}}})"
-            f" * on (incident) group_left (cause, subject, maintainer) {known})"
+            f" * on (incident) group_left (cause, subject, maintainer_name) {known})"
         )
 
     return table(

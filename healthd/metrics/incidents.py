@@ -15,6 +15,9 @@ INCIDENTS_SHOWN = 500
 
 _INCIDENT_CAMERAS = Family("healthd_incident_cameras", "gauge", "Cameras down by the open incident now.")
 _INCIDENT_INFO = Family("healthd_incident_info", "info", "What of an open incident may change while it is open.")
+_MAINTAINER_INFO = Family(
+    "healthd_maintainer_info", "info", "Name of each maintainer, to be joined by maintainer."
+)
 _DROPPED = Family("healthd_incidents_dropped", "gauge", "Open incidents too small to have series of their own.")
 _OPEN = Family("healthd_incidents_open", "gauge", "Open incidents in and below the region.")
 _OPENED = Family("healthd_incidents_opened_total", "counter", "Incidents opened in and below the region.")
@@ -40,6 +43,11 @@ def incident_blocks(page: Page, form: Format, shown: int) -> Iterator[str]:
     largest = sorted(page.incidents, key=lambda incident: (-len(incident.camera_ids), incident.since, incident.id))
     yield block(_INCIDENT_CAMERAS, form, [_cameras_line(incident) for incident in largest[:shown]])
     yield block(_INCIDENT_INFO, form, [_info_line(incident, page) for incident in largest[:shown]])
+    names = [
+        f"{_MAINTAINER_INFO.name}{labels({'maintainer': one.id, 'name': one.name})} 1\n"
+        for one in page.inventory.maintainers.values()
+    ]
+    yield block(_MAINTAINER_INFO, form, names)
     yield block(_DROPPED, form, [f"{_DROPPED.name} {max(0, len(largest) - shown)}\n"])
     yield block(_OPEN, form, _open_lines(page))
     repairs = page.repairs

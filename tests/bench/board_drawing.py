@@ -153,19 +153,23 @@ def _graph(panel: Mapping[str, Any], answers: Answers, size: tuple[int, int]) ->
     for index, (name, config, values) in enumerate(curves):
         colour = config.get("color", {}).get("fixedColor", PALETTE[index % len(PALETTE)])
         colour = COLOURS.get(colour, colour)
-        lifted = []
+        lifted, floor = [], []
         for moment, value in values:
             base = below.get(moment, 0.0) if stacked else 0.0
             below[moment] = base + value
+            floor.append((moment, base))
             lifted.append((moment, base + value))
         path = " ".join(
             f"{40 + (moment - first) / (last - first or 1) * (width - 60):.1f},"
             f"{height - 20 - (value - low) / (high - low) * (height - 30):.1f}"
-            for moment, value in lifted
+            for moment, value in (lifted + floor[::-1] if stacked else lifted)
             if math.isfinite(value)
         )
         dash = " stroke-dasharray='8 6'" if "custom.lineStyle" in config else ""
-        lines.append(f"<polyline points='{path}' fill=none stroke='{colour}' stroke-width=2{dash} />")
+        if stacked:
+            lines.append(f"<polygon points='{path}' fill='{colour}' opacity=0.7 />")
+        else:
+            lines.append(f"<polyline points='{path}' fill=none stroke='{colour}' stroke-width=2{dash} />")
         names.append(f"<b style='color:{colour}'>{html.escape(str(config.get('displayName', name)))}</b>")
     ticks = "".join(
         f"<text x=0 y='{height - 18 - share * (height - 30):.0f}' fill=#aaa font-size=10>"

@@ -19,8 +19,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from healthd.dashboards.files import boards
 from tests.bench.board_drawing import cell, page
-from tests.board_kit import ALL, LANGUAGES, NAMES, board, filled, options, variables
+from tests.board_kit import ALL, LANGUAGES, NAMES, Board, Choice, board, filled, options, variables
 from tests.prometheus_kit import QueryError, Server
 
 
@@ -68,13 +69,10 @@ def _some_camera(server: Server) -> str:
     return ""
 
 
-def draw(
-    name: str, language: str, server: Server, hours: float, given: Mapping[str, str]
-) -> tuple[str, list[str]]:
+def draw(loaded: Board, server: Server, hours: float, choice: Choice) -> tuple[str, list[str]]:
     """(the board as HTML, what went wrong)."""
-    loaded, wrong = board(name, language), []
-    choice, defined = first_choice(name, server, given), variables(loaded)
-    now = time.time()
+    wrong: list[str] = []
+    defined, now = variables(loaded), time.time()
     cells = []
     for panel in loaded["panels"]:
         answers = {}
@@ -87,7 +85,7 @@ def draw(
                     step = max(15.0, hours * 3600 / 400)
                     answers[target["refId"]] = server.query_range(asked, now - hours * 3600, now, step)
             except QueryError as error:
-                wrong.append(f"{name} / {panel['title']} / {target['refId']}: {error}")
+                wrong.append(f"{panel['title']} / {target['refId']}: {error}")
         cells.append(cell(panel, answers, _outlines(panel)))
     return page(loaded["title"], cells), wrong
 
@@ -133,6 +131,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     parser.add_argument("--board", action="append", choices=NAMES)
     parser.add_argument("--language", action="append", choices=LANGUAGES)
+    parser.add_argument("--healthd-url", default="", metavar="URL")
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     arguments = parser.parse_args()
@@ -141,7 +140,10 @@ def main() -> None:
     given = dict(one.split("=", 1) for one in arguments.set)
     for name in arguments.board or NAMES:
         for language in arguments.language or LANGUAGES:
-            text, wrong = draw(name, language, server, arguments.hours, given)
+            loaded = (
+                boards(language, arguments.healthd_url)[name] if arguments.healthd_url else board(name, language)
+            )
+            text, wrong = draw(loaded, server, arguments.hours, first_choice(name, server, given))
             height = max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in board(name)["panels"]) * 38 + 80
             photograph(text, arguments.output / f"{name}-{language}.png", height)
             print(f"{name}-{language}.png", *wrong, sep="\n  ")
