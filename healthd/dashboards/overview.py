@@ -292,6 +292,7 @@ def _map(site: Site) -> Panel:
         },
     }
     name = say("区域", "Region")
+    degrees = [of_field(axis, decimals=6) for axis in ("longitude", "latitude")]
     return panel(
         "geomap",
         say("区域分布", "Map"),
@@ -322,6 +323,6 @@ def _map(site: Site) -> Panel:
             "controls": {"showZoom": True, "mouseWheelZoom": False, "showAttribution": False, "showScale": True},
             "tooltip": {"mode": "details"},
         },
-        overrides=[of_field(verdict, mappings=verdict_mappings(say)), of_field(columns["Value #B"], **PERCENT)],
+        overrides=[of_field(verdict, mappings=verdict_mappings(say)), of_field(columns["Value #B"], **PERCENT), *degrees],
         transformations=merged(queries, {"name": name, **columns}),
     )

@@ -124,9 +124,9 @@ def small_page(directory: Path) -> str:
 
 
 def history(server: Server, now: float) -> Iterator[str]:
-    """A day of the city and its counties, every five minutes, as they are now."""
+    """A day of the city as a whole, every five minutes, as it is now."""
     graphed = "healthd:region_(rate_cameras|camera_seconds|cameras|target_ratio|incidents_open)|healthd:.*ratio"
-    found = server.query(f'{{__name__=~"{graphed}",level=~"city|county"}}', now)
+    found = server.query(f'{{__name__=~"{graphed}",level="city"}}', now)
     by_name = defaultdict(list)
     for series in found:
         labels = dict(series["metric"])
