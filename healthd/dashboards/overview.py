@@ -323,6 +323,10 @@ def _map(site: Site) -> Panel:
             "controls": {"showZoom": True, "mouseWheelZoom": False, "showAttribution": False, "showScale": True},
             "tooltip": {"mode": "details"},
         },
-        overrides=[of_field(verdict, mappings=verdict_mappings(say)), of_field(columns["Value #B"], **PERCENT), *degrees],
+        overrides=[
+            of_field(verdict, mappings=verdict_mappings(say)),
+            of_field(columns["Value #B"], **PERCENT),
+            *degrees,
+        ],
         transformations=merged(queries, {"name": name, **columns}),
     )
