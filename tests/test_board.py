@@ -12,6 +12,7 @@ from healthd.incidents.evidence import clue
 from healthd.incidents.fleet import Fleet, PortFacts
 from healthd.incidents.incident import Cause, CountsFor, Happening, Incident, Kind, What
 from healthd.model import Camera, Device, Inventory, Maintainer, Placement, Region, State
+from healthd.topology import Place
 
 MINUTE = 60_000
 START = 1_700_000_000_000
@@ -427,3 +428,67 @@ def test_removed_camera_closes_its_incident_unverified() -> None:
     town.later(1)
     assert town.open() == []
     assert not town.told[-1].incident.verified
+
+
+def without(inventory: Inventory, device: str) -> Inventory:
+    """The inventory with a device taken out; what hung on it hangs on the feed now, or on nothing."""
+    devices = {key: one for key, one in inventory.devices.items() if key != device}
+    cameras = {
+        key: replace(one, placement=replace(one.placement, upstream=""))
+        if one.placement.upstream == device
+        else one
+        for key, one in inventory.cameras.items()
+    }
+    return replace(inventory, devices=devices, cameras=cameras)
+
+
+def test_device_removed_during_its_incident() -> None:
+    """Its cameras, still dead, get incidents that are about something in the inventory; none is left for a ghost,
+    and every camera is in exactly one."""
+    town = Town()
+    town.device("sw1", False)
+    town.down(*town.all_of(1))
+    town.later(30)
+    assert [subject for subject, *_ in town.open()] == ["sw1"]
+    town.fleet.replace(without(town.inventory, "sw1"))
+    town.later(200)
+    assert "sw1" not in {subject for subject, *_ in town.open()}
+    held = [camera for incident in town.board.incidents for camera in incident.camera_ids]
+    assert sorted(held) == town.all_of(1)
+    town.up(*town.all_of(1))
+    town.later(5)
+    assert town.open() == []
+
+
+def test_device_added_during_the_incidents_of_its_cameras() -> None:
+    """Cameras that were down as a subnet become one incident of the switch that a reload names, under an id that
+    was told before or merged into one."""
+    whole = street()
+    town = Town(without(whole, "sw1"))
+    town.down(*town.all_of(1))
+    town.later(30)
+    before = {incident.id for incident in town.board.incidents}
+    assert before
+    town.fleet.replace(whole)
+    town.device("sw1", False)
+    town.later(200)
+    assert [(subject, cameras) for subject, _, cameras in town.open()] == [("sw1", 10)]
+    ended = {happening.incident.id for happening in town.told if happening.what is What.MERGED}
+    assert before <= ended | {town.one().id}
+    town.device("sw1", True)
+    town.read("sw1", booted=town.now - 1000)
+    town.up(*town.all_of(1))
+    town.later(10)
+    assert town.open() == []
+
+
+def test_camera_moved_to_another_port_during_its_incident_is_judged_there() -> None:
+    """Its id stays; the port that it is learnt to hang on now is the one that tells the cause."""
+    town = Town()
+    town.down("c101")
+    town.later(8)
+    incident = town.one()
+    town.fleet.learn({"c101": Place("sw1", "7")})  # the inventory knows better: it names port 1
+    town.read("sw1", p1=PortFacts("1", False, poe="disabled"), p7=PortFacts("7", True))
+    town.later(3)
+    assert (town.one().id, town.one().cause) == (incident.id, Cause.POWER)
