@@ -208,6 +208,7 @@ async def test_contradictions_are_listed_on_the_first_page(site: Site, client: C
     assert "reachable, but gives no picture (false online): 1" in told
     assert "not reachable, yet another protocol gets answers: 1" in told
     assert "cam-00004" in told
+    assert "城东派出所 / 江海安防" in told
     part = section(await read(client, "/?lang=en&region=320612"), "Contradictions", "Cameras that are bad now")
     assert "cam-00006" in part
     assert "cam-00004" not in part

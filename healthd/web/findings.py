@@ -42,10 +42,11 @@ def _wanted(one: Disagreement, query: Mapping[str, str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FindingLine:
-    """A finding with its camera."""
+    """A finding with its camera, and who repairs that: a name, or the id where the inventory has none."""
 
     finding: Disagreement
     camera: Camera
+    maintainer: str
 
 
 def finding_lines(page: Page, inside: Set[str], class_: str) -> list[FindingLine]:
@@ -62,7 +63,8 @@ def _lines(page: Page, inside: Set[str], class_: str) -> Iterator[FindingLine]:
         if camera is None or not camera.in_service or camera.placement.region not in inside:
             continue
         if class_ in ("all", camera.placement.class_):
-            yield FindingLine(one, camera)
+            known = page.inventory.maintainers.get(camera.placement.maintainer)
+            yield FindingLine(one, camera, known.name if known else camera.placement.maintainer)
 
 
 def _as_json(one: Disagreement, camera: Camera) -> dict[str, Any]:
