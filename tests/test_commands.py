@@ -75,6 +75,43 @@ def test_check_config_summary(example: Path) -> None:
     assert summary["cameras"] == sum(summary["classes"].values())
 
 
+def test_inventory_import_takes_good_files_whole(example: Path, tmp_path: Path) -> None:
+    """Good files take the place of the old ones, which are kept; without a daemon that is said."""
+    edit_config(example, web={"listen": f"127.0.0.1:{free_port()}"})
+    new = tmp_path / "new"
+    shutil.copytree(example.parent, new)
+    cameras = new / "cameras.csv"
+    lines = cameras.read_text("utf-8").splitlines()
+    cameras.write_text("\n".join(lines[:-1]) + "\n", "utf-8")
+    before = (example.parent / "cameras.csv").read_bytes()
+    done = healthd("inventory", "import", str(new), "-c", str(example))
+    assert done.returncode == 0, done.stderr
+    assert "cameras removed: 1" in done.stdout
+    assert "when it starts" in done.stdout
+    assert (example.parent / "cameras.csv").read_bytes() == cameras.read_bytes()
+    assert (example.parent / "cameras.csv.before").read_bytes() == before
+    assert not [*example.parent.glob("*.part")]
+
+
+@pytest.mark.parametrize("damage", ["a mistake", "most cameras gone"])
+def test_inventory_import_changes_nothing_that_is_not_good(example: Path, tmp_path: Path, damage: str) -> None:
+    """A mistake, or a file cut short, is told and leaves the files as they are; --force takes the latter."""
+    edit_config(example, web={"listen": f"127.0.0.1:{free_port()}"})
+    new = tmp_path / "new"
+    shutil.copytree(example.parent, new)
+    cameras = new / "cameras.csv"
+    lines = cameras.read_text("utf-8").splitlines()
+    wrong = [*lines, lines[1]] if damage == "a mistake" else lines[:4]
+    cameras.write_text("\n".join(wrong) + "\n", "utf-8")
+    before = {path.name: path.read_bytes() for path in example.parent.glob("*.csv")}
+    done = healthd("inventory", "import", str(new), "-c", str(example), check=False)
+    assert done.returncode == 1
+    assert ("cameras.csv:12" if damage == "a mistake" else "--force") in done.stderr
+    assert {path.name: path.read_bytes() for path in example.parent.glob("*.csv")} == before
+    forced = healthd("inventory", "import", str(new), "-c", str(example), "--force", check=False)
+    assert forced.returncode == (1 if damage == "a mistake" else 0)
+
+
 def test_inventory_diff_shows_what_would_change(example: Path, tmp_path: Path) -> None:
     """Added, removed and changed cameras, field by field, and what the guard would say."""
     other = tmp_path / "new"

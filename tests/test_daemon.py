@@ -133,9 +133,13 @@ def test_reload_drops_and_moves_cameras(config: Path) -> None:
                 return None
             return row | {"class": "9"} if row["id"] == moved else row
 
-        rewrite_cameras(config, change)
+        new = config.parent / "new"
+        new.mkdir()
+        for file in config.parent.glob("*.csv"):
+            shutil.copy(file, new)
+        rewrite_cameras(new / config.name, change)
         edit_config(config, author="li.lei")
-        assert running.post("/-/reload")[0] == 200
+        assert "has taken them" in healthd("inventory", "import", str(new), "-c", str(config)).stdout
         wait_until(lambda: not running.samples("healthd_camera_online", camera=gone), 5)
         wait_until(lambda: running.samples("healthd_region_cameras", **{"class": "9"}))
         kept = running.samples("healthd_camera_state_since_timestamp_seconds", axis="online")

@@ -25,22 +25,48 @@ def post(options: WebOptions, path: str, document: Mapping[str, str]) -> Any:
     The token is read from HEALTHD_TOKEN. Raises Wrong with the daemon's own sentence where it refuses, and with a
     remedy where there is none.
     """
-    headers = {"Content-Type": "application/json", **_login()}
-    host, port = _address(options)
-    where = f"{'https' if options.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
-    connection = _connection(host, port, options.tls)
+    where = _where(options)
     try:
-        connection.request("POST", path, json.dumps(document).encode(), headers)
-        answer = connection.getresponse()
-        status, body = answer.status, _decoded(answer.read(_LARGEST_ANSWER))
+        status, answer = _exchange(options, path, json.dumps(document).encode())
     except (OSError, http.client.HTTPException) as error:
         remedy = "is `healthd run` running with this configuration? The address is web.listen"
         raise Wrong(f"{where}: no healthd answers there: {brief(str(error) or repr(error))}", remedy) from None
-    finally:
-        connection.close()
+    body = _decoded(answer)
     if status != HTTPStatus.OK or body is None:
         raise _refusal(status, body, where)
     return body
+
+
+def reload_running(options: WebOptions, force: bool) -> bool:
+    """Has the daemon that listens by these options read its files anew; False where none answers.
+
+    Raises Wrong with its own words where it refuses.
+    """
+    try:
+        status, answer = _exchange(options, f"/-/reload{'?force=1' if force else ''}", b"")
+    except (OSError, http.client.HTTPException):
+        return False
+    if status == HTTPStatus.BAD_REQUEST:
+        raise Wrong(f"{_where(options)}: refused: {brief(answer.decode('utf-8', 'replace'), 2000)}")
+    if status != HTTPStatus.OK:
+        raise _refusal(status, _decoded(answer), _where(options))
+    return True
+
+
+def _where(options: WebOptions) -> str:
+    host, port = _address(options)
+    return f"{'https' if options.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _exchange(options: WebOptions, path: str, body: bytes) -> tuple[int, bytes]:
+    """(status, body) of a POST."""
+    connection = _connection(*_address(options), options.tls)
+    try:
+        connection.request("POST", path, body, {"Content-Type": "application/json", **_login()})
+        answer = connection.getresponse()
+        return answer.status, answer.read(_LARGEST_ANSWER)
+    finally:
+        connection.close()
 
 
 def _login() -> Mapping[str, str]:

@@ -1,17 +1,23 @@
-"""`healthd inventory check|diff|topology`."""
+"""`healthd inventory check|diff|import|topology`."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from healthd.commands import topology
+from healthd.commands.ask_daemon import reload_running
 from healthd.commands.common import Commands, add_config, add_json, print_json
+from healthd.commands.inventory_files import BEFORE, elsewhere, replace_files
 from healthd.config import Config, load_config
 from healthd.inventory import Difference, diff, load_inventory, lost_share
+from healthd.model import Inventory
+from healthd.problems import BadInput, Wrong
 
 _SHOWN = 200
 
@@ -32,6 +38,18 @@ def add_to(commands: Commands) -> None:
     add_config(compare)
     add_json(compare)
     compare.set_defaults(work=_diff)
+    take = parts.add_parser(
+        "import",
+        help="take new inventory files into use",
+        description="Check the files in DIR, named as those in use, and put them in the place of the old ones, "
+        "which are kept as NAME.before; a running daemon reads them at once. With a mistake nothing is changed.",
+    )
+    take.add_argument("directory", type=Path, metavar="DIR", help="where the new files are")
+    take.add_argument(
+        "--force", action="store_true", help="even if more cameras are gone than inventory_guard.max_lost allows"
+    )
+    add_config(take)
+    take.set_defaults(work=_import)
     topology.add_to(parts)
 
 
@@ -45,20 +63,10 @@ def _check(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _elsewhere(config: Config, directory: Path) -> Config:
-    files = config.inventory
-    moved = {
-        name: directory / path.name
-        for name in ("regions", "devices", "cameras", "maintainers")
-        if (path := getattr(files, name)) is not None
-    }
-    return dataclasses.replace(config, inventory=files.model_copy(update=moved))
-
-
 def _diff(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     old, _ = load_inventory(config)
-    new, _ = load_inventory(_elsewhere(config, arguments.directory))
+    new, _ = load_inventory(elsewhere(config, arguments.directory))
     found = diff(old, new)
     lost = lost_share(old, new)
     if arguments.json:
@@ -68,17 +76,51 @@ def _diff(arguments: argparse.Namespace) -> int:
         print(_line(difference))
     if len(found) > _SHOWN:
         print(f"... and {len(found) - _SHOWN:,} more (--json prints all)")
-    counts = Counter((difference.kind, difference.change) for difference in found)
-    print(
-        "; ".join(f"{kind}s {change}: {count:,}" for (kind, change), count in sorted(counts.items()))
-        or "no change"
-    )
+    print(_summary(found))
     if lost > config.inventory_guard.max_lost:
         print(
             f"A reload would refuse this: {float(lost):.1%} of the cameras are gone, more than "
             f"inventory_guard.max_lost allows ({config.inventory_guard.max_lost:.0%})."
         )
     return 0
+
+
+def _summary(found: Sequence[Difference]) -> str:
+    counts = Counter((difference.kind, difference.change) for difference in found)
+    lines = (f"{kind}s {change}: {count:,}" for (kind, change), count in sorted(counts.items()))
+    return "; ".join(lines) or "no change"
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    config = load_config(arguments.config)
+    new, warnings = load_inventory(elsewhere(config, arguments.directory))
+    old = _in_use(config)
+    lost = lost_share(old, new) if old is not None else Fraction(0)
+    if lost > config.inventory_guard.max_lost and not arguments.force:
+        raise Wrong(
+            f"{arguments.directory}: {float(lost):.1%} of the cameras are gone, more than "
+            f"inventory_guard.max_lost allows ({float(config.inventory_guard.max_lost):.0%})",
+            "if that is meant, say --force",
+        )
+    for warning in warnings:
+        print(warning)
+    files = replace_files(config, arguments.directory)
+    if old is not None:
+        print(_summary(diff(old, new)))
+    print(f"in use now: {', '.join(map(str, files))}; the old ones are beside them as NAME{BEFORE}")
+    if reload_running(config.web, arguments.force):
+        print("The running healthd has taken them.")
+    else:
+        print("No healthd answers at web.listen: it will read them when it starts.")
+    return 0
+
+
+def _in_use(config: Config) -> Inventory | None:
+    """None where the files in use are missing or wrong: the new ones may be the remedy."""
+    try:
+        return load_inventory(config)[0]
+    except BadInput:
+        return None
 
 
 def _as_json(difference: Difference) -> dict[str, Any]:
