@@ -16,6 +16,8 @@ class Leaving(Protocol):
 
 T = TypeVar("T", bound=Leaving)
 
+_GONE = -1.0  # no time of the monotonic clock
+
 
 class Agenda(Generic[T]):
     """Items of the second that is going on are in a heap; those of later seconds wait in a list each, which takes
@@ -36,12 +38,13 @@ class Agenda(Generic[T]):
             self._later.setdefault(int(leaves), []).append(item)
 
     def leaving(self, now: float) -> Iterator[T]:
-        """Takes out the items whose time has come, in order. One put in twice for one moment may come twice."""
+        """Takes out the items whose time has come, in order; each once, however often it was put in."""
         if now >= self._until:
             self._begin(int(now) + 1)
         while self._heap and self._heap[0][0] <= now:
             leaves, _, item = heapq.heappop(self._heap)
             if leaves == item.leaves:
+                item.leaves = _GONE  # a second entry for the same moment is not valid any more
                 yield item
 
     def _begin(self, until: int) -> None:
