@@ -26,6 +26,7 @@ def render(report: Report, name: str, _: Options) -> Mapping[str, bytes]:
     text = _TEMPLATES.get_template("report.html").render(
         report=report,
         kind=lambda block: _KINDS[type(block)],
+        total=lambda table: sum(column.weight for column in table.columns),
         picture=lambda chart: Markup(svg(chart)),  # noqa: S704 (svg escapes every text it is given)
         style=Markup(_TEMPLATES.get_template("report.css").render()),  # noqa: S704 (our own file)
     )
