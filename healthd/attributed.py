@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from healthd.figures import Figures, watch_of
-from healthd.incidents.attribution import LATE, attributed, holds
+from healthd.incidents.attribution import LATE, Hold, attributed, holds
 from healthd.model import CameraHistory
 from healthd.periods import Span
 from healthd.setup import Setup, rate_terms
@@ -29,8 +29,7 @@ def attributed_figures(
     """
     terms = rate_terms(setup, store.regions())
     watch = watch_of(store, setup.config.timezone, span)
-    incidents = store.incidents(span.start, span.end + LATE)
-    held = holds(store.feed_of(span.start, span.end + LATE), incidents)
+    held = held_in(store, span)
 
     def counted() -> Iterator[CameraHistory]:
         histories = store.histories(span.start, span.end, cameras={camera} if camera else None)
@@ -40,3 +39,9 @@ def attributed_figures(
 
     found = tuple(attributed(counted(), watch, terms, held, by=by, region=region))
     return Figures(found, span, watch.until, inventory=setup.inventory.digest)
+
+
+def held_in(store: Store, span: Span) -> Mapping[str, Sequence[Hold]]:
+    """Camera -> what incidents held it in the period."""
+    incidents = store.incidents(span.start, span.end + LATE)
+    return holds(store.feed_of(span.start, span.end + LATE), incidents)

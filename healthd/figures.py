@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from healthd import __version__
@@ -17,13 +17,16 @@ from healthd.frozen import Copy, freeze, unpack
 from healthd.model import CameraHistory, Moment
 from healthd.periods import Span, parse_month, windows_at
 from healthd.pool import Terms
-from healthd.rates import Row, rows
+from healthd.rates import Row, Summing, rows
 from healthd.setup import Setup, rate_terms
 from healthd.store import PeriodCopy, Store
 from healthd.store.errors import damaged
 from healthd.store.period_rows import FINAL, PROVISIONAL
-from healthd.timeline import Watch
+from healthd.timeline import Piece, Watch, pieces
 from healthd.windows import Booked, Windows
+
+Reading: TypeAlias = Callable[[CameraHistory, Sequence[Piece]], None]
+"""Takes one camera's history and its pieces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,42 @@ def figures(
     found = rows(_counted(histories, each), watch, terms, by=by, region=region)
     standing = copies[-1].standing if copies else PROVISIONAL
     return Figures(tuple(found), span, watch.until, standing, inventory=setup.inventory.digest)
+
+
+def figures_by(
+    store: Store,
+    setup: Setup,
+    span: Span,
+    bys: Sequence[str],
+    *,
+    region: str = "",
+    beside: Callable[[Watch, Terms], Sequence[Reading]] = lambda watch, terms: (),
+    each: Callable[[int], None] = lambda count: None,
+) -> dict[str, Figures]:
+    """What `figures` answers for each of `bys` (none of them `camera`), out of one pass over the fleet.
+
+    `beside`: what else is to read every camera's history and pieces in that pass, even where the figures come from
+    a frozen copy; the watch knows the graces of the profiles.
+    """
+    terms = rate_terms(setup, store.regions())
+    watch = watch_of(store, setup.config.timezone, span).judging(terms.profiles)
+    copies = [copy for copy in store.period_copies() if (copy.start, copy.end) == (span.start, span.end)]
+    final = any(copy.standing == FINAL for copy in copies)
+    sums = {} if final else {by: Summing(watch, terms, by=by, region=region) for by in bys}
+    readings = beside(watch, terms)
+    if sums or readings:
+        for history in _counted(store.histories(span.start, span.end), each):
+            found = [*pieces(history, watch, watch.start, watch.until)]
+            for one in sums.values():
+                one.add(history.camera, found)
+            for reading in readings:
+                reading(history, found)
+    if final:
+        return {by: figures(store, setup, span, by=by, region=region) for by in bys}
+    standing, digest = copies[-1].standing if copies else PROVISIONAL, setup.inventory.digest
+    return {
+        by: Figures(tuple(one.take()), span, watch.until, standing, inventory=digest) for by, one in sums.items()
+    }
 
 
 def month_span(store: Store, config: Config, name: str) -> Span:

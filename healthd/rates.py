@@ -247,6 +247,45 @@ Split: TypeAlias = Callable[[str, Sequence[Piece]], Iterable[Any]]
 """(camera, its pieces) -> what is booked instead: pieces whose `situation` is what the columns judge by."""
 
 
+class Summing:
+    """Rows by one thing while they are being made: cameras are added in any order, then the rows are read.
+
+    What it keeps grows with the groups of cameras, not with cameras or flips. `columns`: what is judged, if not
+    the terms' rates. `watch` knows the graces of the terms' profiles (`Watch.judging`).
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        terms: Terms,
+        *,
+        by: str = "region",
+        region: str = "",
+        columns: Sequence[Column] | None = None,
+        split: Split = lambda camera, found: found,
+    ) -> None:
+        self._watch = watch
+        self._region = region
+        self._split = split
+        self._pool = Pool(terms, by, region, columns)
+        self._counting = counters(self._pool.columns, watch)
+        self._tally = _tally(self._counting)
+
+    def add(self, camera: str, found: Sequence[Piece]) -> None:
+        """All pieces of one camera over the watch's period, up to the last heartbeat."""
+        self._tally.add(_booked(self._split(camera, found), camera, self._pool))
+        for counter in self._counting:
+            _count(self._tally, counter, found, camera, self._pool)
+
+    def take(self, region: str | None = None) -> list[Row]:
+        """The rows of what was added since the last time. `region`: shown on rows that are not by region, if not
+        the one asked for."""
+        tally, self._tally = self._tally, _tally(self._counting)
+        watch, shown = self._watch, self._region if region is None else region
+        clipped = watch.until < watch.end
+        return tabulate(self._pool, tally, watch.start, watch.until, clipped=clipped, region=shown)
+
+
 def rows(
     histories: Iterable[CameraHistory],
     watch: Watch,
@@ -259,24 +298,16 @@ def rows(
 ) -> Iterator[Row]:
     """Rows of the watch's period, up to the last heartbeat, from one pass over `histories` in any order.
 
-    By camera, each camera's rows come as soon as it is read; else all at the end: what is kept until then grows
-    with the groups of cameras, not with cameras or flips. `columns`: what is judged, if not the terms' rates.
+    By camera, each camera's rows come as soon as it is read; else all at the end.
     """
     watch = watch.judging(terms.profiles)
-    pool = Pool(terms, by, region, columns)
-    clipped = watch.until < watch.end
-    counting = counters(pool.columns, watch)
-    tally = _tally(counting)
+    summing = Summing(watch, terms, by=by, region=region, columns=columns, split=split)
     for history in histories:
         found = [*pieces(history, watch, watch.start, watch.until)]
-        tally.add(_booked(split(history.camera, found), history.camera, pool))
-        for counter in counting:
-            _count(tally, counter, found, history.camera, pool)
+        summing.add(history.camera, found)
         if by == "camera" and found:
-            last = found[-1].placement.region
-            yield from tabulate(pool, tally, watch.start, watch.until, clipped=clipped, region=last)
-            tally = _tally(counting)
-    yield from tabulate(pool, tally, watch.start, watch.until, clipped=clipped, region=region)
+            yield from summing.take(found[-1].placement.region)
+    yield from summing.take()
 
 
 def _tally(counting: Iterable[Counter]) -> Tally:

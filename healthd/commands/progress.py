@@ -12,7 +12,7 @@ from typing import Self
 _PATIENCE_SECONDS = 2.0
 _BEAT_SECONDS = 0.2
 _WIDTH = 24
-_STAGES = ("period", "lists", "changes", "before", "units", "maintainers", "trend", "plan", "attributed")
+_STAGES = ("period", "before", "trend", "changes")
 _FORMATS = ("xlsx", "docx", "pdf", "html", "csv", "json")
 
 

@@ -14,6 +14,7 @@ from healthd.commands.choices import known_region
 from healthd.commands.common import Commands, add_config, add_json, print_json
 from healthd.commands.progress import Progress
 from healthd.config import Config
+from healthd.figures import month_span
 from healthd.kept import Kept, keep, write_files
 from healthd.model import Moment
 from healthd.problems import Wrong, did_you_mean
@@ -73,14 +74,14 @@ def _report(arguments: argparse.Namespace) -> int:
     if arguments.write_template:
         return _write_template(arguments.write_template, arguments.lang)
     setup, now = read_setup(arguments.config), time.time_ns() // 1_000_000
-    period = _period(arguments, setup.config, now)
     if arguments.mail and (not arguments.keep or setup.config.mail is None):
         raise Wrong("--mail needs --keep and a mail server", "add --keep, and mail: to the configuration")
-    order = Order(
-        period, arguments.lang, arguments.format or FORMATS, arguments.region, _maintainer(arguments, setup)
-    )
+    _fits(arguments)
     store = Store.open(setup.config.store.url, writer=False)
     try:
+        period = _period(arguments, setup.config, store, now)
+        formats = arguments.format or FORMATS
+        order = Order(period, arguments.lang, formats, arguments.region, _maintainer(arguments, setup))
         known_region(arguments.region or None, rate_terms(setup, store.regions()).inventory)
         with Progress() as progress:
             made = make(store, setup, order, now, progress.step)
@@ -126,15 +127,19 @@ def about(made: Made, order: Order, now: Moment) -> Kept:
     )
 
 
-def _period(arguments: argparse.Namespace, config: Config, now: Moment) -> Period:
+def _fits(arguments: argparse.Namespace) -> None:
+    """Raise Wrong where options don't go together."""
     given = [arguments.month, arguments.week, arguments.day, arguments.worklist or None]
     if sum(one is not None for one in given) != 1:
         raise Wrong("which period?", "give one of --month YYYY-MM, --week YYYY-Www, --day YYYY-MM-DD, --worklist")
     if arguments.maintainer and not arguments.worklist:
         raise Wrong("--maintainer goes with --worklist", "reports name all maintainers")
+
+
+def _period(arguments: argparse.Namespace, config: Config, store: Store, now: Moment) -> Period:
     try:
         if arguments.month:
-            period = month_period(arguments.month, config.timezone, config.month_starts_on)
+            period = month_period(arguments.month, lambda name: month_span(store, config, name))
         elif arguments.week:
             period = week_period(arguments.week, config.timezone)
         elif arguments.day:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
-from healthd.attributed import attributed_figures
+from healthd.attributed import held_in
 from healthd.change_list import changes
-from healthd.figures import Figures, copy_of, figures, watch_of
+from healthd.figures import Figures, Reading, copy_of, figures, figures_by, month_span, watch_of
+from healthd.incidents.attribution import attributing
+from healthd.incidents.incident import Incident
 from healthd.incidents.plan import make_plan
-from healthd.incidents.statistics import REPEAT
 from healthd.model import CameraHistory, Inventory, Moment, Placement, State
 from healthd.periods import Span
 from healthd.pool import Terms
 from healthd.problems import Wrong
 from healthd.profiles import Profile
+from healthd.rates import Row, Summing
 from healthd.repairs import repair_statistics, standing
 from healthd.report.material import Material, Move, Outage, Past, Period, PlanOf, ReportKind
 from healthd.report.spans import months_before
 from healthd.report.worklist import Work
 from healthd.setup import Setup, rate_terms
 from healthd.store import Store
-from healthd.timeline import FOREVER, Watch, pieces
+from healthd.timeline import FOREVER, Piece, Watch, pieces
 
 TREND_MONTHS = 13
 LONG: Moment = 24 * 3_600_000
@@ -38,17 +41,25 @@ def gather(
     period, StoreError for what the disk does."""
     seen = _known(store, period.span)
     terms = rate_terms(setup, store.regions())
-    monthly = period.kind is ReportKind.MONTHLY
-
-    def read(name: str, span: Span, by: str = "region", top: str = region) -> Figures:
-        return figures(store, setup, span, by=by, region=top, each=lambda count: step(name, count))
-
-    found = read("period", period.span)
     inside = _inside(region, terms.inventory)
-    outages, moves = _told(store, setup, period.span, inside, lambda count: step("lists", count))
-    end = min(period.span.end, seen + 1)
-    incidents = store.incidents(period.span.start - REPEAT, end)
-    levers = changes(store, setup, period.span, region=region, each=lambda count: step("changes", count))
+    fleet = _Fleet(store, period.span, region, inside)
+
+    def read(name: str, span: Span) -> Figures:
+        return figures(store, setup, span, region=region, each=lambda count: step(name, count))
+
+    told = figures_by(
+        store,
+        setup,
+        period.span,
+        ("region", "unit", "maintainer"),
+        region=region,
+        beside=fleet.readings,
+        each=lambda count: step("period", count),
+    )
+    found = told["region"]
+    before = read("before", period.before) if period.before else None
+    known = {one.span: one for one in (found, before) if one}
+    monthly = period.kind is ReportKind.MONTHLY
     return Material(
         site=setup.config.site,
         simulated=setup.config.simulated,
@@ -60,36 +71,73 @@ def gather(
         profiles=_profiles(store, found, terms),
         rates=terms.rates,
         figures=found,
-        before=read("before", period.before) if period.before else None,
-        units=read("units", period.span, "unit"),
-        maintainers=read("maintainers", period.span, "maintainer"),
-        trend=_trend(store, setup, period, read) if monthly else (),
-        outages=outages,
-        moves=moves,
-        incidents=[
-            one
-            for one in incidents
-            if one.opened < end and (one.open or one.closed >= period.span.start) and _is_in(one.region, inside)
-        ],
+        before=before,
+        units=told["unit"],
+        maintainers=told["maintainer"],
+        trend=_trend(store, setup, period, lambda span: known.get(span) or read("trend", span)) if monthly else (),
+        outages=sorted(fleet.outages, key=lambda one: (-one.counted, one.camera)),
+        moves=sorted(fleet.moves, key=lambda move: (move.at, move.camera)),
+        incidents=_incidents(store, period.span, seen, inside),
         repairs={
-            by: found_repairs.rows
+            by: told_repairs.rows
             for by in ("region", "maintainer", "cause")
-            if (found_repairs := repair_statistics(store, setup, period.span, by=by, region=region))
+            if (told_repairs := repair_statistics(store, setup, period.span, by=by, region=region))
         },
         plans=[*_plans(store, setup, region, seen)] if monthly else (),
         gaps=[*_gaps(watch_of(store, setup.config.timezone, period.span))],
         reached=frozenset(store.reached()),
-        attributed=attributed_figures(
-            store, setup, period.span, region=region, each=lambda count: step("attributed", count)
-        ),
+        attributed=replace(found, rows=tuple(fleet.attributed()), versions=()),
         exemptions=store.exemptions(period.span.start, period.span.end),
-        changes=levers,
+        changes=changes(store, setup, period.span, region=region, each=lambda count: step("changes", count)),
         versions=[
             figures(store, setup, period.span, region=region, version=copy.version) for copy in found.versions
         ],
         small_region=terms.small_region,
         names=store.names(),
     )
+
+
+def _incidents(store: Store, span: Span, seen: Moment, inside: frozenset[str] | None) -> list[Incident]:
+    """Those that were open for a moment of the period, as far as it is known."""
+    end = min(span.end, seen + 1)
+    return [
+        one
+        for one in store.incidents(span.start, end)
+        if one.opened < end and (one.open or one.closed >= span.start) and _is_in(one.region, inside)
+    ]
+
+
+class _Fleet:
+    """What is told camera by camera, in the one pass that sums up the rates."""
+
+    def __init__(self, store: Store, span: Span, region: str, inside: frozenset[str] | None) -> None:
+        self.outages: list[Outage] = []
+        self.moves: list[Move] = []
+        self._store = store
+        self._span = span
+        self._region = region
+        self._inside = inside
+        self._laid: Summing | None = None
+
+    def readings(self, watch: Watch, terms: Terms) -> Sequence[Reading]:
+        """What `figures_by` is to call for every camera."""
+        laid = attributing(watch, terms, held_in(self._store, self._span), region=self._region)
+        self._laid = laid
+        start = max(self._span.start, self._store.first_heartbeat() or 0)
+
+        def listed(history: CameraHistory, _: Sequence[Piece]) -> None:
+            self.outages += (one for one in outages(history, watch) if _is_in(one.placement.region, self._inside))
+            self.moves += (
+                move
+                for move in moved(history, start, self._span.end)
+                if any(place and _is_in(place.region, self._inside) for place in (move.old, move.new))
+            )
+
+        return (listed, lambda history, found: laid.add(history.camera, found))
+
+    def attributed(self) -> list[Row]:
+        """Usage and attributable rates by maintainer."""
+        return self._laid.take() if self._laid else []
 
 
 def _profiles(store: Store, found: Figures, terms: Terms) -> Sequence[Profile]:
@@ -143,33 +191,13 @@ def _is_in(region: str, inside: frozenset[str] | None) -> bool:
     return inside is None or region in inside
 
 
-def _trend(store: Store, setup: Setup, period: Period, read: Callable[..., Figures]) -> list[Past]:
+def _trend(store: Store, setup: Setup, period: Period, read: Callable[[Span], Figures]) -> list[Past]:
     begun = store.first_heartbeat() or 0
-    spans = months_before(period.name, TREND_MONTHS, setup.config.timezone, setup.config.month_starts_on)
-    return [Past(name, read("trend", span) if span.end > begun else None) for name, span in spans]
+    spans = [(name, month_span(store, setup.config, name)) for name in months_before(period.name, TREND_MONTHS)]
+    return [Past(name, read(span) if span.end > begun else None) for name, span in spans]
 
 
 # --- lists -------------------------------------------------------------------------------------------------
-
-
-def _told(
-    store: Store, setup: Setup, span: Span, inside: frozenset[str] | None, each: Callable[[int], None]
-) -> tuple[list[Outage], list[Move]]:
-    watch = watch_of(store, setup.config.timezone, span)
-    begun = store.first_heartbeat() or 0
-    found: list[Outage] = []
-    moves: list[Move] = []
-    for count, history in enumerate(store.histories(span.start, span.end)):
-        each(count)
-        found += (one for one in outages(history, watch) if _is_in(one.placement.region, inside))
-        moves += (
-            move
-            for move in moved(history, max(span.start, begun), span.end)
-            if any(place and _is_in(place.region, inside) for place in (move.old, move.new))
-        )
-    found.sort(key=lambda one: (-one.counted, one.camera))
-    moves.sort(key=lambda move: (move.at, move.camera))
-    return found, moves
 
 
 def outages(history: CameraHistory, watch: Watch) -> Iterator[Outage]:

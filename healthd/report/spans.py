@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,10 +14,9 @@ from healthd.report.material import Period, ReportKind
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})", re.ASCII)
 
 
-def month_period(name: str, zone: ZoneInfo, starts_on: int = 1) -> Period:
-    """The month `YYYY-MM`; ValueError with the remedy."""
-    span = parse_month(name, zone, starts_on)
-    return Period(ReportKind.MONTHLY, name.strip(), span, parse_month(_months_off(name, -1), zone, starts_on))
+def month_period(name: str, span_of: Callable[[str], Span]) -> Period:
+    """The month `YYYY-MM`; ValueError with the remedy. `span_of`: the span of a month, or the same ValueError."""
+    return Period(ReportKind.MONTHLY, name.strip(), span_of(name), span_of(_months_off(name, -1)))
 
 
 def week_period(name: str, zone: ZoneInfo) -> Period:
@@ -48,16 +48,19 @@ def last_period(kind: ReportKind, now: Moment, zone: ZoneInfo, starts_on: int = 
         return week_period(f"{year}-W{week:02d}", zone)
     if kind is ReportKind.WORKLIST:
         return Period(kind, today.isoformat(), Span(now, now))
+
+    def span_of(name: str) -> Span:
+        return parse_month(name, zone, starts_on)
+
     name = _months_off(f"{today.year}-{today.month:02d}", 1)  # a month that starts on the 26th may be ahead
-    while month_period(name, zone, starts_on).span.end > now:
+    while span_of(name).end > now:
         name = _months_off(name, -1)
-    return month_period(name, zone, starts_on)
+    return month_period(name, span_of)
 
 
-def months_before(name: str, count: int, zone: ZoneInfo, starts_on: int = 1) -> list[tuple[str, Span]]:
-    """`count` months that end with the named one."""
-    names = [_months_off(name, offset) for offset in range(1 - count, 1)]
-    return [(each, parse_month(each, zone, starts_on)) for each in names]
+def months_before(name: str, count: int) -> list[str]:
+    """The names of `count` months that end with the named one."""
+    return [_months_off(name, offset) for offset in range(1 - count, 1)]
 
 
 def _months_off(name: str, offset: int) -> str:

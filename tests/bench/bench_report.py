@@ -7,6 +7,7 @@ store is made there once and used again.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import subprocess
@@ -18,13 +19,13 @@ from pathlib import Path
 
 from healthd.city.files import new_login, write_city
 from healthd.city.options import CityOptions
+from healthd.city.plan import Ports, lay_out
 from healthd.city.repairs import simulate_repairs
 from healthd.model import Axis, Camera, Change, Flip, State
 from healthd.periods import parse_month
 from healthd.report_options import FORMATS
 from healthd.setup import read_setup
 from healthd.store import Batch, Store
-from tests.city_kit import paper_city
 
 _HOUR, _DAY = 3_600_000, 86_400_000
 _MONTH = "2026-06"
@@ -69,7 +70,8 @@ def _measure(directory: Path, formats: str) -> None:
 
 
 def _build(cameras: int, each: int, directory: Path) -> None:
-    plan = paper_city(cameras)
+    addresses = (f"127.{16 + n // 65_024}.{n // 254 % 256}.{n % 254 + 1}" for n in itertools.count())
+    plan = lay_out(cameras, 1, addresses, Ports(80, 161))
     write_city(directory, plan, new_login(), CityOptions(cameras, directory))
     setup = read_setup(directory / "healthd.yml")
     span = parse_month(_MONTH, setup.config.timezone)
