@@ -27,7 +27,8 @@ from healthd.model import (
     Scope,
     ScopeKind,
 )
-from healthd.store import Batch, Store
+from healthd.store import Batch, Store, backup, restore
+from healthd.store.evidence_files import described, evidence_directory, keep_evidence
 
 PARENTS = {"32": "", "3201": "32", "3202": "32", "320101": "3201", "320102": "3201"}
 DEVICES = ("core", "a", "b", "a1", "a2")
@@ -245,3 +246,22 @@ def test_changes_of_placement_tell_what_held_before(store: Store) -> None:
     ]
     assert store.placement_changes(9, 99, ["c"]) == [PlacementChange("c", 9, second, None, "x", 9)]
     assert store.placement_changes(0, 99, []) == []
+
+
+def test_a_backup_holds_the_evidence(store: Store, tmp_path: Path) -> None:
+    """Files that exemptions rest on go into a backup and come back with it, whatever their names were; what is
+    there already stays."""
+    content = "停电通知".encode()
+    proof = described("../通知.pdf", content)
+    keep_evidence(store.path, content)
+    keep_evidence(store.path, content)
+    store.file(exemption("E1", "camera:c", 10, 50, evidence=proof))
+    (evidence_directory(store.path) / "x.partial").write_bytes(b"half")
+    url = f"sqlite:///{store.path}"
+    backup(url, tmp_path / "copy", 1)
+    store.close()
+    kept = evidence_directory(store.path) / proof.sha256
+    kept.unlink()
+    restore(tmp_path / "copy", url, 2, force=True)
+    assert kept.read_bytes() == content
+    assert [file.name for file in (tmp_path / "copy" / "evidence").iterdir()] == [proof.sha256]

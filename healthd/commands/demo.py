@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from healthd import daemon
+from healthd.city.filings import simulate_filings, simulate_links
 from healthd.city.ground import CityError
 from healthd.city.history import simulate_history
 from healthd.city.options import CityOptions, Pictures
@@ -191,12 +192,15 @@ def _write_past(options: CityOptions, plan: Plan, days: int) -> None:
     try:
         names = {camera.id: camera.name for camera in plan.cameras.values()}
         regions = [*plan.regions.values()]
-        store.write(Batch(changes=changes, names=names, regions=regions, recorded=now))
+        links = simulate_links(plan, spans[0][0])
+        store.write(Batch(changes=changes, names=names, regions=regions, links=links, recorded=now))
         for first in range(0, len(flips), _AT_ONCE):
             store.write(Batch(flips=flips[first : first + _AT_ONCE]))
         for span in spans:
             store.write(Batch(heartbeat=span))
         store.write(Batch(reached=dict.fromkeys(plan.cameras, spans[0][0])))
+        for record in simulate_filings(plan, days, options.seed, now):
+            store.file(record)
         happenings = simulate_repairs(plan, flips, options.seed)
         for first in range(0, len(happenings), _AT_ONCE):
             store.write(Batch(happenings=happenings[first : first + _AT_ONCE]))

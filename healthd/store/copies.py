@@ -16,11 +16,13 @@ from sqlalchemy import create_engine
 
 from healthd.model import Moment
 from healthd.store.errors import StoreError, damaged, explained
+from healthd.store.evidence_files import copy_evidence, evidence_directory
 from healthd.store.files import Lock, beside, copy_database, create, path_of, replace_durably, sync
 from healthd.store.migrations import STEPS, Steps, newest, version_of
 
 _COPY = "healthd.db"
 _MANIFEST = "manifest.json"
+_EVIDENCE = "evidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Manifest:
 
 
 def backup(url: str, directory: Path, at: Moment) -> Manifest:
-    """Copy the store into `directory`, consistent while the daemon writes, and describe it in `manifest.json`.
+    """Copy the store into `directory`, consistent while the daemon writes, with the files that exemptions rest on,
+    and describe it in `manifest.json`.
 
     The copy is checked whole before its manifest is written. Raises StoreError: no store there, or damaged; the
     directory holds a backup already, or cannot be written.
@@ -50,6 +53,7 @@ def backup(url: str, directory: Path, at: Moment) -> Manifest:
     with explained(f"{path} -> {copy}"):
         copy_database(path, copy)
     try:
+        copy_evidence(evidence_directory(path), directory / _EVIDENCE)  # after the records that name them
         version = _checked_version(copy)
         manifest = Manifest(version, _iso(at), copy.stat().st_size, _sha256(copy))
         with explained(manifest_file):
@@ -74,6 +78,7 @@ def restore(directory: Path, url: str, at: Moment, *, force: bool = False, steps
             raise StoreError(f"{path}: there is a store already: add --force; it will be kept aside")
         with explained(path):
             _fetch(directory / _COPY, new, manifest)
+            copy_evidence(directory / _EVIDENCE, evidence_directory(path))
             aside = _set_aside(path, at) if path.exists() else None
             replace_durably(new, path)
             return aside

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 from healthd.model import EvidenceFile
@@ -11,6 +12,7 @@ from healthd.store.errors import StoreError, explained
 from healthd.store.files import beside, replace_durably
 
 _DIRECTORY_MODE, _FILE_MODE = 0o750, 0o640
+_KEPT = re.compile(r"[0-9a-f]{64}")
 
 
 def evidence_directory(store: Path) -> Path:
@@ -46,6 +48,17 @@ def keep_evidence(store: Path, content: bytes) -> None:
         place.parent.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
         if not place.exists():
             _write_whole(place, content)
+
+
+def copy_evidence(source: Path, target: Path) -> None:
+    """Copy into one directory the files of another that it does not have. As they are: whoever doubts one compares
+    its SHA-256 with its name."""
+    with explained(source):
+        files = [file for file in source.iterdir() if _KEPT.fullmatch(file.name)] if source.is_dir() else []
+        for file in files:
+            target.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+            if not (target / file.name).exists():
+                _write_whole(target / file.name, file.read_bytes())
 
 
 def _write_whole(place: Path, content: bytes) -> None:
