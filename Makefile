@@ -45,9 +45,12 @@ lint: setup-test
 types: setup-test
 	$(BIN)/mypy
 
-rules: setup-test ## let promtool check the rules and run their tests
+rules: setup-test ## let promtool and amtool check rules, their tests and configurations
+	promtool check config config/prometheus.yml
 	promtool check rules config/rules/*.yml
 	promtool test rules tests/rules/*_test.yml
+	amtool check-config config/alertmanager.yml
+	$(BIN)/healthd alerting generate -c config/healthd.yml --check
 
 # An old build/ would smuggle deleted modules into the wheel. What is proved is the wheel: away from the repository,
 # in an environment of its own.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import multiprocessing
 import signal
@@ -21,6 +22,7 @@ from healthd.city.plan import Plan
 from healthd.city.repairs import simulate_repairs
 from healthd.city.serve import serving
 from healthd.commands.common import Commands
+from healthd.commands.stack import Addresses, find_programs, running_stack
 from healthd.problems import BadInput, Wrong
 from healthd.setup import read_setup
 from healthd.store import Batch, Store, StoreError
@@ -50,6 +52,9 @@ def add_to(commands: Commands) -> None:
     demo.add_argument("--dir", type=Path, default=Path("demo"), help="where its files go; default: demo")
     demo.add_argument("--history", type=int, default=70, metavar="DAYS", help="simulated past; default: 70")
     demo.add_argument("--seed", type=int, default=1)
+    demo.add_argument(
+        "--stack", action="store_true", help="with a real Prometheus and Alertmanager, where they are installed"
+    )
     demo.set_defaults(work=_demo)
     city = commands.add_parser(
         "city",
@@ -125,6 +130,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         device_interval="60s",
         retry_interval="5s",
     )
+    programs = find_programs() if arguments.stack else None
     # A process of its own: the city's work is not the daemon's.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -138,10 +144,10 @@ def _demo(arguments: argparse.Namespace) -> int:
         message = ours.recv()
         if message:
             raise Wrong(message)
-        print(f"A simulated city of {arguments.cameras:,} cameras, in {arguments.dir}/.")
-        print(f"Open http://{arguments.listen}/ - metrics: http://{arguments.listen}/metrics - Ctrl-C stops it.")
-        sys.stdout.flush()
-        fine = asyncio.run(daemon.run(arguments.dir / "healthd.yml"))
+        with contextlib.ExitStack() as stack:
+            beside = stack.enter_context(running_stack(programs, arguments.dir)) if programs else None
+            _greet(arguments, beside)
+            fine = asyncio.run(daemon.run(arguments.dir / "healthd.yml"))
     except EOFError:
         raise Wrong("the simulated city could not start; see above") from None
     finally:
@@ -150,6 +156,15 @@ def _demo(arguments: argparse.Namespace) -> int:
         if city.is_alive():
             city.kill()
     return 0 if fine else 1
+
+
+def _greet(arguments: argparse.Namespace, beside: Addresses | None) -> None:
+    print(f"A simulated city of {arguments.cameras:,} cameras, in {arguments.dir}/.")
+    if beside is not None:
+        print(f"Prometheus: http://{beside.prometheus}/alerts - Alertmanager: http://{beside.alertmanager}/")
+        print(f"What on-call people would read: {beside.messages}")
+    print(f"Open http://{arguments.listen}/ - metrics: http://{arguments.listen}/metrics - Ctrl-C stops it.")
+    sys.stdout.flush()
 
 
 def _city_process(options: CityOptions, days: int, ready: Connection) -> None:
