@@ -433,7 +433,7 @@ class Core:
             flip = replace(flip, evidence=(*flip.evidence, self._sibling_evidence(entry, flip.at)))
         self._flips.append(flip)
         self._compare(entry, flip.at)
-        self.desk.flipped(flip)
+        self.desk.flipped(flip, has_uptime=entry.memory.booted_at is not None)
         log.info(
             "flip camera=%s axis=%s state=%s was=%s at=%s reason=%s faults=%s",
             flip.camera,

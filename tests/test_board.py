@@ -492,3 +492,79 @@ def test_camera_moved_to_another_port_during_its_incident_is_judged_there() -> N
     town.read("sw1", p1=PortFacts("1", False, poe="disabled"), p7=PortFacts("7", True))
     town.later(3)
     assert (town.one().id, town.one().cause) == (incident.id, Cause.POWER)
+
+
+def doubtful(town: Town) -> Incident:
+    """c101's port is down and tells nothing of power: the cable, or the camera's own supply."""
+    town.down("c101")
+    town.read("sw1", p1=PortFacts("1", False))
+    town.later(8)
+    assert town.one().cause is Cause.LINK
+    assert town.board.doubts("c101")
+    return town.one()
+
+
+@pytest.mark.parametrize(("restarted", "cause"), [(True, Cause.POWER), (False, Cause.LINK)])
+def test_uptime_of_a_camera_that_is_back_tells_power_from_cable(restarted: bool, cause: Cause) -> None:
+    """Its incident waits a little for the uptime, which says whether the camera had lost its power."""
+    town = Town()
+    incident = doubtful(town)
+    died = town.fleet.cameras["c101"].since
+    town.up("c101")
+    town.fleet.uptime_wanted("c101", died)
+    town.later(5)
+    assert town.one().id == incident.id
+    town.fleet.uptime_is("c101", town.now - 10_000 if restarted else START - 1000 * MINUTE)
+    town.later(2)
+    assert town.open() == []
+    closed = town.told[-1].incident
+    assert (closed.id, closed.cause, closed.verified) == (incident.id, cause, True)
+    assert not town.fleet.restarts
+
+
+def test_uptime_that_never_comes_holds_no_incident_open() -> None:
+    """After a minute it is closed with what was known."""
+    town = Town()
+    doubtful(town)
+    died = town.fleet.cameras["c101"].since
+    town.up("c101")
+    town.fleet.uptime_wanted("c101", died)
+    town.later(58)
+    assert town.open()
+    town.later(5)
+    assert town.open() == []
+    assert town.told[-1].incident.cause is Cause.LINK
+
+
+def test_what_hangs_on_a_flapping_switch_is_no_incident_of_its_own() -> None:
+    """A recorder behind a switch that flaps goes down with it each time: that is the switch's affair."""
+    whole = street()
+    recorder = Device("nvr", "recorder", "nvr", "3201", "127.1.0.9", upstream="sw1")
+    town = Town(replace(whole, devices={**whole.devices, "nvr": recorder}))
+    for _ in range(4):
+        town.device("sw1", False)
+        town.device("nvr", False)
+        town.down(*town.all_of(1))
+        town.fleet.device_undecided("sw1", True)  # its first answer: the next one decides
+        town.later(60)
+        town.device("sw1", True)
+        town.fleet.device_undecided("sw1", False)
+        town.read("sw1")
+        town.later(2)
+        town.device("nvr", True)
+        town.up(*town.all_of(1))
+        town.later(120)
+    assert "nvr" not in {happening.incident.subject for happening in town.told}
+    assert [str(incident.kind) for incident in town.board.incidents] == ["flapping"]
+
+
+def test_two_switches_that_die_hours_apart_are_not_their_feed() -> None:
+    """A feed is dead when all that it feeds died together; else each is a fault of its own."""
+    town = Town()
+    town.device("sw1", False)
+    town.down(*town.all_of(1))
+    town.later(600)
+    town.device("sw2", False)
+    town.down(*town.all_of(2))
+    town.later(20)
+    assert [subject for subject, *_ in town.open()] == ["sw1", "sw2"]

@@ -11,12 +11,12 @@ from healthd.disagreements import Disagreement
 from healthd.incidents.board import Board
 from healthd.incidents.describe import Policy
 from healthd.incidents.desk import Desk
-from healthd.incidents.fleet import Fleet
-from healthd.incidents.incident import Cause
-from healthd.model import REFERENCE, Asked, Axis, Camera, Flip, Inventory, Lifecycle, Placement, State
+from healthd.incidents.fleet import Fleet, PortFacts
+from healthd.incidents.incident import Cause, What
+from healthd.model import REFERENCE, Asked, Axis, Camera, Device, Flip, Inventory, Lifecycle, Placement, State
 from healthd.picture_state import PictureRules
 from healthd.state import Rules
-from probes.base import Memory, Reason, Result
+from probes.base import Memory, Outcome, Reason, Result
 from tests.galleries import empty_gallery
 
 START = 1_700_000_000_000
@@ -403,3 +403,27 @@ def test_placement_changes() -> None:
         ("c3", "1"),
         ("c9", None),
     }
+
+
+def test_uptime_of_a_camera_that_is_back_is_asked_for_where_it_tells() -> None:
+    """Its port was down, which fits cable and power: once it is back its SNMP is asked at once, and decides. A
+    camera whose agent tells no uptime is not asked."""
+    for knows in (True, False):
+        story = Story()
+        switch = Device("sw1", "switch 1", "switch", "320601", "127.0.2.1")
+        story.core.replace(replace(story.inventory, devices={"sw1": switch}), story.now)
+        if knows:
+            story.fold(("c1", "snmp", Result(Outcome.OK, Reason.OK, learnt={"booted_at": START / 1000 - 9000})))
+        down_alone(story)
+        story.core.desk.fleet.device_read("sw1", 0, {"": PortFacts("1", False)}, story.now)
+        story.core.judge(story.now)
+        assert [i.cause for i in story.core.desk.board.incidents] == [Cause.LINK]
+        story.steered.clear()
+        for _ in range(2):
+            story.pings()
+        assert story.steered["again", "c1", "snmp"] == knows
+        if knows:
+            story.fold(("c1", "snmp", Result.ok(uptime_seconds=20.0)))
+        story.core.judge(story.now + 1000)
+        (closed,) = [one.incident for one in story.core.take().happenings if one.what is What.CLOSED]
+        assert closed.cause is (Cause.POWER if knows else Cause.LINK)

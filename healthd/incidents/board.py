@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
-from healthd.incidents.causes import Finding
+from healthd.incidents.causes import DOUBTFUL, Finding
 from healthd.incidents.describe import (
     Key,
     Policy,
@@ -36,6 +36,7 @@ _SLOTS = (Kind.OFFLINE, Kind.PICTURE, Kind.ACCOUNT, Kind.CLOCK)
 _EVIDENCE = 12
 _AT_ONCE = 2000  # cameras looked at in one `update`
 _LARGE = 100  # cameras
+_UPTIME_WAITS: Moment = 60_000  # how long an incident stays open for the uptime of a camera that is back
 _PAUSE: Moment = 10_000
 
 
@@ -95,6 +96,11 @@ class Board:
         taken = replace(incident, acknowledged=Acknowledgement(by, now, note))
         self._open[taken.kind, taken.subject] = taken
         return (Happening(now, What.ACKNOWLEDGED, taken, by),)
+
+    def doubts(self, camera: str) -> bool:
+        """Whether the cause of a camera's own incident could as well be the camera's power as its cable."""
+        incident = self._open.get((Kind.OFFLINE, camera))
+        return incident is not None and any(one.code == DOUBTFUL for one in incident.evidence)
 
     def still_fails(self, incident_id: str) -> Clue | None:
         """Why an operator may not close it; None if nothing of it fails any more."""
@@ -284,7 +290,10 @@ class Board:
         facts = self.fleet.devices.get(device)
         if facts is None or facts.state is not State.OFFLINE or (Kind.FLAPPING, device) in self._open:
             return False
-        above = [(Kind.OFFLINE, self.fleet.subject(other)) for other in facts.line]
+        # What flaps takes along what hangs on it, each time.
+        above = [
+            (kind, self.fleet.subject(other)) for other in facts.line for kind in (Kind.OFFLINE, Kind.FLAPPING)
+        ]
         return self.fleet.dead_above(device, self.policy.mass) is None and not any(
             key in self._open for key in above
         )
@@ -300,7 +309,7 @@ class Board:
         cameras = (incident.camera_ids - step.leaving) | step.joining
         grown = cameras != incident.camera_ids or key in self._untold
         changed = incident.with_cameras(frozenset(cameras)) if grown else incident
-        failing_still = changed.camera_ids or key[1] in self.fleet.devices
+        failing_still = changed.camera_ids or key[1] in self.fleet.devices or key[1] in self.fleet.restarts
         # A camera that is back shows no longer why it was away: what was found meanwhile stays.
         finding = likely_cause(self.fleet, key, changed.camera_ids, incident.cause) if failing_still else None
         if finding is not None and (finding.cause, finding.evidence) != (incident.cause, incident.evidence):
@@ -345,7 +354,11 @@ class Board:
     def _goes_on(self, key: Key, incident: Incident, now: Moment) -> bool:
         if incident.camera_ids:
             return True
-        device = self.fleet.devices.get(key[1])
+        device, restart = self.fleet.devices.get(key[1]), self.fleet.restarts.get(key[1])
+        if restart is not None and key[0] is Kind.OFFLINE:
+            waits = not restart.booted and now - restart.returned < _UPTIME_WAITS
+            (self._lingering.add if waits else self._lingering.discard)(key)
+            return waits
         if device is None or key[0] is not Kind.OFFLINE:
             return False
         if device.state is State.OFFLINE:
@@ -429,6 +442,7 @@ class Board:
 
     def _close(self, key: Key, now: Moment, *, verified: bool, detail: str = "") -> Happening:
         incident = self._drop(key)
+        self.fleet.restarts.pop(key[1], None)
         self._unopened.update(self._below(key[1]))  # what is still down below it is on its own now
         slot = _slot(key[0])
         for camera in incident.camera_ids:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from healthd.incidents.evidence import Clue, clue
-from healthd.incidents.fleet import CameraFacts, DeviceFacts, PortFacts
+from healthd.incidents.fleet import CameraFacts, DeviceFacts, PortFacts, Restart
 from healthd.incidents.incident import Cause, Kind
 from healthd.model import Moment, State
 
 REBOOT_SLACK: Moment = 30_000
 """How much before the outage an uptime may point and still mean a restart within it: clocks and counting."""
+
+DOUBTFUL = "port_down"
+"""Evidence that fits two causes: the cable, or the power supply of a camera that has one of its own."""
 
 _NO_POWER = frozenset({"fault", "other_fault"})
 
@@ -56,7 +59,16 @@ def _by_port(port: PortFacts, device: str) -> Finding:
         return finding(Cause.LINK, "port_feeding_no_link")
     if port.poe == "disabled":
         return finding(Cause.POWER, "port_down_unfed")
-    return finding(Cause.LINK, "port_searching" if port.poe == "searching" else "port_down")
+    return finding(Cause.LINK, "port_searching" if port.poe == "searching" else DOUBTFUL)
+
+
+def of_restart(restart: Restart) -> Finding | None:
+    """A camera that is back after its port was down: its uptime tells which it was; None: not read yet."""
+    if not restart.booted:
+        return None
+    if restart.booted >= restart.died - REBOOT_SLACK:
+        return Finding(Cause.POWER, (clue("camera_restarted"),))
+    return Finding(Cause.LINK, (clue("camera_ran_through"),))
 
 
 def of_device(facts: DeviceFacts, parent: DeviceFacts | None, cameras: int, before: Cause) -> Finding:

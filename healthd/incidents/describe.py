@@ -51,12 +51,17 @@ def likely_cause(fleet: Fleet, key: Key, cameras: Collection[str], before: Cause
         return causes.of_region(fleet.inventory.regions[subject].name, len(cameras))
     if facts is None:
         return None
-    if kind is Kind.OFFLINE:
-        above = fleet.devices.get(facts.camera.placement.upstream)
-        found = causes.of_camera(facts, _port(fleet, facts), above)
-        # The first reading after the outage decides: later ones show the repair, or the camera already back.
-        return found if before is Cause.UNKNOWN or facts.otherwise else None
-    return causes.of_other(kind, facts)
+    return _alone(fleet, facts, before) if kind is Kind.OFFLINE else causes.of_other(kind, facts)
+
+
+def _alone(fleet: Fleet, facts: CameraFacts, before: Cause) -> Finding | None:
+    restart = fleet.restarts.get(facts.camera.id)
+    if restart is not None:
+        return causes.of_restart(restart)
+    above = fleet.devices.get(facts.camera.placement.upstream)
+    found = causes.of_camera(facts, _port(fleet, facts), above)
+    # The first reading after the outage decides: later ones show the repair, or the camera already back.
+    return found if before is Cause.UNKNOWN or facts.otherwise else None
 
 
 def _flapping(fleet: Fleet, subject: str, cameras: Collection[str], before: Cause) -> Finding | None:

@@ -71,13 +71,17 @@ class Desk:
 
     # --- cameras -------------------------------------------------------------------------------------------
 
-    def flipped(self, flip: Flip) -> None:
-        """A camera's state changed."""
+    def flipped(self, flip: Flip, *, has_uptime: bool = False) -> None:
+        """A camera's state changed. `has_uptime`: its SNMP agent tells how long it has run."""
         if flip.axis is Axis.PICTURE:
             self.fleet.picture_is(flip.camera, flip.state, flip.at, flip.faults, flip.reason)
             return
-        self.fleet.camera_is(flip.camera, flip.state, flip.at, flip.decided)
         facts = self.fleet.cameras.get(flip.camera)
+        died = facts.since if facts is not None and facts.online is State.OFFLINE else 0
+        self.fleet.camera_is(flip.camera, flip.state, flip.at, flip.decided)
+        if died and flip.state is State.ONLINE and has_uptime and self.board.doubts(flip.camera):
+            self.fleet.uptime_wanted(flip.camera, died)
+            self._ask_again(flip.camera, "snmp", 0.0)
         if facts is not None and flip.state is State.OFFLINE and facts.camera.placement.upstream:
             self._ask_again(facts.camera.placement.upstream, "device", 0.0)
 
@@ -102,6 +106,9 @@ class Desk:
     def camera_said(self, camera: Camera, asked: Asked) -> None:
         """ONVIF or frame: whether the login is taken, and what time it is there."""
         result = asked.result
+        uptime = result.values.get("uptime_seconds") if asked.check == "snmp" else None
+        if uptime is not None:
+            self.fleet.uptime_is(camera.id, asked.asked - round(1000 * uptime))
         if asked.check not in ("onvif", "frame"):
             return  # SNMP has a secret of its own
         if result.outcome is Outcome.FAIL and result.reason is Reason.AUTH:

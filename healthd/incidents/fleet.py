@@ -88,6 +88,15 @@ class DeviceFacts:
     flips: list[Moment] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Restart:
+    """A camera that is back, whose uptime is to tell whether it had lost its power or only its line."""
+
+    died: Moment
+    returned: Moment
+    booted: Moment = 0  # when it started; 0: not read yet
+
+
 class Fleet:
     """The facts of all cameras and devices. `dirty_cameras` and `dirty_devices` have changed since last taken.
 
@@ -101,6 +110,7 @@ class Fleet:
         self.dirty_cameras: set[str] = set()
         self.dirty_devices: set[str] = set()
         self._dead: dict[str, bool] = {}  # answers of `dead` since the last `take_dirty`: it is asked per camera
+        self.restarts: dict[str, Restart] = {}  # cameras that are just back, and whose uptime is waited for
         self._feeds: Mapping[str, str] = {}
         self._learnt: dict[str, Place] = {}
         self.filed = Filed()
@@ -221,6 +231,7 @@ class Fleet:
         if state not in (State.UNKNOWN, facts.online) and facts.online is not State.UNKNOWN:
             facts.flips.append(since)
         facts.online, facts.since, facts.decided, facts.otherwise = state, since, decided or since, ""
+        self.restarts.pop(camera, None)
         for device in facts.line:
             down = self.devices[device].down
             if state is State.OFFLINE:
@@ -229,6 +240,16 @@ class Fleet:
                 down.pop(camera, None)
         self.dirty_cameras.add(camera)
         self.dirty_devices.update(facts.line)
+
+    def uptime_wanted(self, camera: str, died: Moment) -> None:
+        """A camera is back, and its uptime will be read."""
+        self.restarts[camera] = Restart(died, self.cameras[camera].since)
+
+    def uptime_is(self, camera: str, booted: Moment) -> None:
+        """When a camera started, as its uptime says."""
+        if camera in self.restarts:
+            self.restarts[camera].booted = booted
+            self.dirty_cameras.add(camera)
 
     def otherwise_is(self, camera: str, check: str, *, answers: bool) -> None:
         """A check other than the reach got an answer of a camera that is offline, or got none."""
@@ -358,10 +379,12 @@ class Fleet:
     def _children_dead(self, facts: DeviceFacts, mass: Mass) -> bool:
         children = [self.devices[child] for child in facts.children]
         known = [child for child in children if child.state is not State.UNKNOWN]
-        return (
-            len(known) > 1
-            and facts.leaves == 0
-            and all(child.state is State.OFFLINE and self.dead(child.device.id, mass) for child in known)
+        if len(known) < 2 or facts.leaves:
+            return False
+        # Two that died hours apart have two causes.
+        died = [child.since for child in known]
+        return max(died) - min(died) <= mass.window and (
+            all(child.state is State.OFFLINE and self.dead(child.device.id, mass) for child in known)
         )
 
     def _branch(self, camera: str, device: str) -> str:

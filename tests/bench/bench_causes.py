@@ -33,7 +33,7 @@ from tests.galleries import empty_gallery
 
 START: Moment = 1_700_000_000_000
 MINUTE: Moment = 60_000
-INTERVALS = {"ping": MINUTE, "device": 5 * MINUTE, "onvif": 10 * MINUTE, "frame": 5 * MINUTE}
+INTERVALS = {"ping": MINUTE, "snmp": 5 * MINUTE, "device": 5 * MINUTE, "onvif": 10 * MINUTE, "frame": 5 * MINUTE}
 SETTLED: Moment = 3 * INTERVALS["ping"]
 AFTERWARDS: Moment = 12 * MINUTE  # how long a county is still asked after a fault's end
 EVER: Moment = 10**15
@@ -99,7 +99,7 @@ class Week:
         for reach, cameras in self.asked_by.items():
             self.subjects[self.county[cameras[0]]].append((reach, "ping"))
         for camera in plan.cameras.values():
-            self.subjects[self.county[camera.id]] += [(camera.id, "onvif"), (camera.id, "frame")]
+            self.subjects[self.county[camera.id]] += [(camera.id, check) for check in ("snmp", "onvif", "frame")]
         self.device_at = {device.address: device.id for device in plan.devices.values() if device.address}
         for device in plan.devices.values():
             if device.address:
@@ -145,6 +145,8 @@ class Week:
             known_fields = {key: value for key, value in result.learnt.items() if key in Memory.__slots__}
             self.memories[subject] = replace(self.memories.get(subject, Memory()), **known_fields)
             return result
+        if check == "snmp":
+            return self.city.snmp(subject, self.core.memory(subject))
         return self.city.onvif(subject) if check == "onvif" else self.city.frame(subject)
 
     def _turn(self, subject: str, check: str, batch: list[tuple[Moment, Asked]]) -> None:
