@@ -31,6 +31,7 @@ from healthd.problems import BadInput, Problem, Wrong, did_you_mean
 from healthd.profile_options import Definitions, all_profiles, known_profile
 from healthd.profiles import Profile
 from healthd.report_options import MailOptions, ScheduledReport, Template
+from healthd.score_options import ScoreOptions
 from healthd.section import AbsolutePath, Address, Label, Network, Section, Share, Surroundings, surroundings
 from healthd.web_options import WebOptions
 from healthd.yamltext import Document, in_order, read_yaml
@@ -181,6 +182,7 @@ class _File(Section):
     exemptions: ExemptionOptions = ExemptionOptions()
     alerting: AlertingOptions | None = None
     assessments: AssessmentOptions = AssessmentOptions()
+    scores: ScoreOptions = ScoreOptions()
     picture: PictureOptions = PictureOptions()
     reports: Annotated[tuple[ScheduledReport, ...], Field(strict=False)] = ()
     reports_dir: Annotated[AbsolutePath, Field(validate_default=True)] = "reports"  # type: ignore[assignment]
@@ -236,6 +238,7 @@ class Config:
     exemptions: ExemptionOptions
     alerting: AlertingOptions | None
     assessments: AssessmentOptions
+    scores: ScoreOptions
     picture: PictureOptions
     reports: tuple[ScheduledReport, ...]
     reports_dir: Path

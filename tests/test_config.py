@@ -33,6 +33,7 @@ from healthd.picture_options import OwnThreshold
 from healthd.problems import BadInput
 from healthd.profile_options import ProfileOptions
 from healthd.report_options import MailOptions, ScheduledReport
+from healthd.score_options import Deduction
 from healthd.settings import web_settings
 from healthd.web_options import Tls, Token
 from probes import PROBES
@@ -355,6 +356,7 @@ REFUSED_SECRETS = {"password", "community", "auth_password", "priv_password", "t
 BELOW: Mapping[str, tuple[str, type[BaseModel]]] = {
     "credentials": (".<name>", Login),
     "profile_definitions": (".<name>", ProfileOptions),
+    "deductions": ("[]", Deduction),
     "tokens": ("[]", Token),
     "thresholds": ("[]", OwnThreshold),
     "reports": ("[]", ScheduledReport),

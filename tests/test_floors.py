@@ -29,7 +29,8 @@ FLOORS = (
     " healthd.yamltext",
     "healthd.dashboards healthd.daylight healthd.disagreements healthd.kept healthd.periods healthd.section"
     " healthd.service_hours healthd.state",
-    "healthd.assessment_options healthd.camera_rows healthd.credentials healthd.exemption_options"
+    "healthd.assessment_options healthd.score_options healthd.camera_rows healthd.credentials"
+    " healthd.exemption_options"
     " healthd.fleet_rows"
     " healthd.incident_options"
     " healthd.picture_options healthd.picture_state healthd.profile_options healthd.timeline healthd.web_options",
@@ -39,7 +40,7 @@ FLOORS = (
     "healthd.alerting healthd.config_levers healthd.exemption_view healthd.filing healthd.pool",
     "healthd.lever_effects healthd.methods",
     "healthd.cells healthd.levers healthd.rates healthd.setup healthd.sightings",
-    "healthd.assessments healthd.frozen healthd.topology",
+    "healthd.assessments healthd.scores healthd.frozen healthd.topology",
     "healthd.incidents healthd.windows",
     "healthd.live",
     "healthd.city healthd.clock healthd.core healthd.metrics healthd.schedule healthd.selfmetrics healthd.store"
@@ -48,7 +49,7 @@ FLOORS = (
     " healthd.repairs healthd.upkeep",
     "healthd.assessed healthd.attributed healthd.ledger healthd.change_list healthd.exemption_desk"
     " healthd.settings",
-    "healthd.evidence_pack healthd.report",
+    "healthd.evidence_pack healthd.scored healthd.report",
     "healthd.front",
     "healthd.daemon",
     "healthd.commands",

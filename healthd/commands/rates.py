@@ -15,6 +15,7 @@ from healthd.commands.choices import add_by, add_period, chosen_period, known_by
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.commands.progress import cameras_counted
 from healthd.commands.rate_definitions import print_definitions
+from healthd.commands.scores import print_scores
 from healthd.config import Config
 from healthd.figures import Figures, figures, month_span
 from healthd.incidents.attribution import ATTRIBUTED, DOORS
@@ -57,6 +58,9 @@ def add_to(commands: Commands) -> None:
         "--findings", action="store_true", help="with --rate NAME of cameras: which camera fails it, and why"
     )
     parser.add_argument(
+        "--scores", action="store_true", help="weighted scores of regions, or with --by maintainer contract scores"
+    )
+    parser.add_argument(
         "--definitions", action="store_true", help="no figures: what each profile in use means, in words"
     )
     parser.add_argument("--lang", choices=["zh", "en"], default="en", help="of --definitions; default: en")
@@ -79,6 +83,10 @@ def _rates(arguments: argparse.Namespace) -> int:
             span = month_span(store, setup.config, arguments.month)
         if arguments.explain:
             return _print_ledger(arguments, setup, store, span)
+        if arguments.scores:
+            region = arguments.region or ""
+            known_region(region, rate_terms(setup, store.regions()).inventory)
+            return print_scores(store, setup, span, arguments.by, region, as_json=arguments.json)
         if arguments.findings:
             return _print_findings(arguments, setup, store, span)
         found = _read(arguments, setup, store, span)
