@@ -203,7 +203,8 @@ def _annotation(examined: Examination, camera: Camera) -> Judged:
         return _NOT_MEANT
     if not _is_fresh(examined, "annotation", memory.osd_read_at):
         return Bucket.UNKNOWN, "its annotation could not be read lately"
-    wrong = [] if memory.osd_name == camera.name else [f'it shows "{memory.osd_name}", not its name']
+    shown = memory.osd_name.split("\n")
+    wrong = [] if camera.name in shown else [f'it shows "{", ".join(shown)}", not its name']
     if not memory.osd_time:
         wrong.append("it shows no time")
     return (Bucket.BAD, "; ".join(wrong)) if wrong else (Bucket.GOOD, "")

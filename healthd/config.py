@@ -39,7 +39,8 @@ from probes import PROBES
 from probes.base import CheckOptions, Credential, Duration
 
 _DAY = 86400.0
-_SEATS = {"snmp": 64, "onvif": 64, "frame": 32}  # a frame takes the most of the uplink and of our cores
+# A frame takes the most of the uplink and of our cores, an annotation a thread.
+_SEATS = {"snmp": 64, "onvif": 64, "frame": 32, "annotation": 4}
 _Options = TypeVar("_Options", bound=CheckOptions)
 
 

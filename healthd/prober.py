@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # a daemon without the frame check loads no picture code
     from probes.picture.context import Context
 
 PING, DEVICE, FRAME = "ping", "device", "frame"
-GATED = ("onvif", FRAME)
+GATED = ("onvif", FRAME, "annotation")
 """Checks that are not asked while the camera does not answer at all."""
 
 _DEFAULT_SEATS = 64

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from probes import device, frame, onvif, ping, snmp
+from probes import annotation, device, frame, onvif, ping, snmp
 from probes.base import ProbeKind
 
 PROBES: Mapping[str, ProbeKind] = {
-    kind.name: kind for kind in (ping.KIND, snmp.KIND, device.KIND, onvif.KIND, frame.KIND)
+    kind.name: kind for kind in (ping.KIND, snmp.KIND, device.KIND, onvif.KIND, frame.KIND, annotation.KIND)
 }

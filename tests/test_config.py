@@ -81,7 +81,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert config.month_starts_on == 1
     assert config.web.address == ("127.0.0.1", 9808)
     assert (config.metrics.per_camera, config.metrics.per_camera_limit) == ("auto", 20_000)
-    assert config.seats == {"snmp": 64, "device": 64, "onvif": 64, "frame": 32}
+    assert config.seats == {"snmp": 64, "device": 64, "onvif": 64, "frame": 32, "annotation": 4}
     assert config.inventory_guard.max_lost == Fraction(1, 5)
     incidents = config.incidents
     assert (incidents.mass_cameras, incidents.mass_window, incidents.settle, incidents.shown) == (8, 120, 5, 500)
@@ -120,6 +120,7 @@ checks:
   device: {interval: 5m, timeout: 30s, port: 161, max_rows: 20000}
   onvif: {interval: 1h, timeout: 5s, port: 80}
   frame: {interval: 1h, timeout: 10s, max_bytes: 4000000, small_profile: true}
+  annotation: {interval: 1d, timeout: 20s, port: 80}
 uplink_limits: {turns: 16, bytes_per_second: 2000000}
 state: {fail_after: 3, ok_after: 2, retry_interval: 15s}
 profiles: [default]

@@ -21,7 +21,7 @@ FLOORS = (
     "probes.snmp_rows",
     "probes.ports probes.walk",
     "probes.tables",
-    "probes.device probes.frame probes.onvif probes.ping probes.snmp",
+    "probes.annotation probes.device probes.frame probes.onvif probes.ping probes.snmp",
     "probes",
     "healthd healthd.agenda healthd.exposition healthd.geometry healthd.jobs healthd.problems healthd.profiles"
     " healthd.words",

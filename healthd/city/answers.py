@@ -97,7 +97,7 @@ class Answers:
                 time.time() + self._manners.clock_offset(address),
                 self._login.username,
                 self._password(address),
-                tuple(Channel(camera.channel, *(camera.resolution or _DEFAULT_SIZE)) for camera in channels),
+                tuple(Channel(one.channel, *(one.resolution or _DEFAULT_SIZE), one.name) for one in channels),
             ),
             self._nonces,
         )

@@ -25,11 +25,12 @@ _LOCAL = timezone(timedelta(hours=8))
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One video source: its 1-based number and the size of its main profile in pixels."""
+    """One video source: its 1-based number, its main profile's size in pixels, and the name on its picture."""
 
     number: int
     width: int
     height: int
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,14 @@ def _profiles(device: OnvifDevice, _: etree._Element) -> str:
     return soap.profiles([(channel.number, channel.width, channel.height) for channel in device.channels])
 
 
+def _annotations(device: OnvifDevice, operation: etree._Element) -> str:
+    wanted = operation.findtext("{*}ConfigurationToken", "").strip()
+    known = [(one.number, one.name) for one in device.channels if wanted in ("", f"source_config_{one.number}")]
+    if not known:
+        raise _RefusedError("ter:NoConfig", "the configuration token does not exist")
+    return soap.on_picture(known)
+
+
 def _snapshot(device: OnvifDevice, operation: etree._Element) -> str:
     token = operation.findtext("{*}ProfileToken", "").strip()
     size, _, number = token.partition("_")
@@ -184,4 +193,5 @@ _OPERATIONS: Mapping[str, Callable[[OnvifDevice, etree._Element], str]] = {
     "GetVideoSources": _sources,
     "GetProfiles": _profiles,
     "GetSnapshotUri": _snapshot,
+    "GetOSDs": _annotations,
 }

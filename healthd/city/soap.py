@@ -131,6 +131,26 @@ def _profile(name: str, number: int, size: tuple[int, int], bounds: tuple[int, i
     )
 
 
+def on_picture(channels: Sequence[tuple[int, str]]) -> str:
+    """The name and the time on each channel's picture; `channels`: (number, name); "": only the time."""
+    return "<trt:GetOSDsResponse>{}</trt:GetOSDsResponse>".format(
+        "".join(
+            (_annotation(number, "Plain", f"<tt:PlainText>{escape(name)}</tt:PlainText>") if name else "")
+            + _annotation(number, "DateAndTime", "<tt:DateFormat>yyyy-MM-dd</tt:DateFormat>")
+            for number, name in channels
+        )
+    )
+
+
+def _annotation(number: int, kind: str, text: str) -> str:
+    return (
+        f'<trt:OSDs token="osd_{kind.lower()}_{number}">'
+        f"<tt:VideoSourceConfigurationToken>source_config_{number}</tt:VideoSourceConfigurationToken>"
+        "<tt:Type>Text</tt:Type><tt:Position><tt:Type>UpperLeft</tt:Type></tt:Position>"
+        f"<tt:TextString><tt:Type>{kind}</tt:Type>{text}</tt:TextString></trt:OSDs>"
+    )
+
+
 def snapshot(uri: str) -> str:
     return (
         f"<trt:GetSnapshotUriResponse><trt:MediaUri><tt:Uri>{escape(uri)}</tt:Uri>"
