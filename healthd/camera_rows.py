@@ -110,7 +110,8 @@ class _Reader(Rows):
         stage = self.take(
             line, "lifecycle", lifecycle or "in_service", partial(one_of, words=_LIFECYCLES), "retired"
         )
-        self.take(line, "service_hours", service_hours, parse_service_hours, None)
+        if service_hours:
+            self.take(line, "service_hours", service_hours, parse_service_hours, None)
         expected = self.take(line, "picture", picture or "yes", parse_yes_no, False)
         placement = Placement(
             region, class_, unit, maintainer, Lifecycle(stage), upstream, service_hours, expected

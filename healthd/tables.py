@@ -55,7 +55,7 @@ class Table:
             if not line:
                 self.torn = True
                 continue
-            cells = [cell.strip() for cell in raw]
+            cells = [*map(str.strip, raw)]
             if len(cells) != width:
                 if not any(cells):
                     continue
