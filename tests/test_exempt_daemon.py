@@ -66,3 +66,32 @@ def test_a_running_daemon_takes_exemptions_up(tmp_path: Path) -> None:
         }
         assert {key for key, value in seconds.items() if value} == {*mates}
         assert all(seconds[camera.id] >= 2 + seconds[mate] for mate in mates if mate != camera.id)
+
+
+def test_a_changed_rule_is_recorded_with_its_author(tmp_path: Path) -> None:
+    """What a reload, or a start, with another configuration changes of the rules stands in the change list under
+    the configured name; the first start and a start without a change record nothing."""
+    with city(tmp_path, 8, "--seed", "3"):
+        config = tmp_path / "healthd.yml"
+        edit_config(config, checks=CHECKS, state=STATE, author="张工")
+        begun = hence(-5)
+        with daemon(config) as running:
+            running.ready()
+            assert changed(config, begun) == []
+            edit_config(config, state={**STATE, "fail_after": 4})
+            assert running.post("/-/reload")[0] == 200
+            wait_until(lambda: changed(config, begun), 10)
+            assert running.program.stop() == 0
+        edit_config(config, checks={"ping": {"interval": "2s", "timeout": "400ms"}})
+        with daemon(config) as running:
+            running.ready()
+        assert changed(config, begun) == [
+            ("state", "fail_after", "3", "4", "张工"),
+            ("check", "ping.timeout", "0.5", "0.4", "张工"),
+        ]
+
+
+def changed(config: Path, begun: str) -> list[tuple[str, ...]]:
+    """What stands in the change list since the first start."""
+    lines = json.loads(healthd("changes", "-c", str(config), "--from", begun, "--json").stdout)
+    return [tuple(line[name] for name in ("lever", "subject", "before", "after", "author")) for line in lines]

@@ -41,7 +41,7 @@ def simulate_filings(plan: Plan, days: int, seed: int, now: Moment) -> Iterator[
         ScopeKind.DEVICE: sorted(plan.cameras_on),
     }
     for number, (ago, hours, reason, kind, note, filed_after) in enumerate(_FILED):
-        start = now - round(ago * _DAY)
+        start = (now - round(ago * _DAY)) // _HOUR * _HOUR
         if ago > days - 1:
             continue
         scope = Scope(kind, rng.choice(holders[kind]))
