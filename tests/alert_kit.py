@@ -35,8 +35,8 @@ class Story:
 
     @property
     def long(self) -> bool:
-        """Whether it takes more than three hours."""
-        return any(int(check.at.removesuffix("m")) > 180 for check in self.checks)
+        """Whether it takes an hour and more."""
+        return any(int(check.at.removesuffix("m")) > 65 for check in self.checks)
 
 
 def one(metric: str, values: str, target: Labels = TARGET, /, **labels: str) -> Series:

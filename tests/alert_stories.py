@@ -45,7 +45,7 @@ def _incidents() -> list[Story]:
         *three(
             "HealthdMassIncident",
             (many(fleet, incident("8x60")), Check("3m", OF_INCIDENT)),
-            (many(fleet, incident("7x60")), Check("30m", NEVER)),
+            (many(fleet, incident("7x60")), Check("8m", NEVER)),
             (many(fleet, incident("40x20 3x10 stale")), "29m", OF_INCIDENT, "40m"),
         ),
         Story(
@@ -63,6 +63,12 @@ def _incidents() -> list[Story]:
                 {text: "40x29 stale _x3 40x100" for text in incident("1", cause="power") if "cameras" in text},
             ),
             [Check(f"{minute}m", OF_INCIDENT) for minute in (10, 21, 30, 32, 34, 36, 45, 60)],
+        ),
+        Story(
+            "HealthdMassIncident",
+            "stays while a blind healthd does not tell of it",
+            many(healthd(blind="0x29 1x20 0x100"), tree(), incident("40x29 stale _x19 40x100")),
+            [Check(f"{minute}m", OF_INCIDENT) for minute in (29, 35, 49, 51, 60)],
         ),
         Story(
             "HealthdMassIncident",
@@ -99,7 +105,7 @@ def _incidents() -> list[Story]:
         *three(
             "HealthdUpstreamIncident",
             (many(fleet, incident("2x60")), Check("3m", OF_INCIDENT)),
-            (many(fleet, incident("1x60")), Check("30m", NEVER)),
+            (many(fleet, incident("1x60")), Check("8m", NEVER)),
             (many(fleet, incident("7x29 stale")), "29m", OF_INCIDENT, "40m"),
         ),
         *three(
@@ -111,7 +117,7 @@ def _incidents() -> list[Story]:
         *three(
             "HealthdRepairOverdue",
             (many(fleet, incident("3x60", overdue="true")), Check("7m", OF_INCIDENT)),
-            (many(fleet, incident("3x60", overdue="false")), Check("60m", NEVER)),
+            (many(fleet, incident("3x60", overdue="false")), Check("10m", NEVER)),
             (many(fleet, incident("3x39 stale", overdue="true")), "39m", OF_INCIDENT, "50m"),
         ),
     ]
@@ -205,7 +211,7 @@ def _self() -> list[Story]:
         *three(
             "HealthdLate",
             (turns(11), Check("30m", SELF)),
-            (turns(9), Check("60m", NEVER)),
+            (turns(9), Check("35m", NEVER)),
             (turns(11, 60), "60m", SELF, "90m"),
         ),
         *three(
@@ -223,14 +229,14 @@ def _self() -> list[Story]:
         *three(
             "HealthdCoverageLow",
             (many(fleet, coverage("0.94x60")), Check("35m", covered)),
-            (many(fleet, coverage("0.95x60")), Check("60m", NEVER)),
+            (many(fleet, coverage("0.95x60")), Check("40m", NEVER)),
             (many(fleet, coverage("0.9x49 1x60")), "49m", covered, "65m"),
         ),
         Story(
             "HealthdCoverageLow",
             "leaves blindness to its own alert",
             many(healthd(blind="1x60"), tree(), coverage("0.1x60")),
-            [Check("50m", NEVER)],
+            [Check("40m", NEVER)],
         ),
         *three(
             "HealthdJobFailed",
@@ -250,7 +256,7 @@ def _self() -> list[Story]:
             (one("healthd_hook_messages_failed_total", "5x60", **failed), Check("30m", NEVER)),
             (one("healthd_hook_messages_failed_total", "0x10 1x200", **failed), "15m", hook, "60m"),
         ),
-        Story("HealthdWatchdog", "fires", {}, [Check("1m", {}), Check("60m", {})]),
+        Story("HealthdWatchdog", "fires", {}, [Check("1m", {}), Check("10m", {})]),
         Story("HealthdWatchdog", "does not fire just below", {}, [Check("1m", {})]),
         Story("HealthdWatchdog", "resolves", {}, [Check("1m", {})]),
     ]

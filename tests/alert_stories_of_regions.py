@@ -196,20 +196,20 @@ def _pictures() -> list[Story]:
     return [
         *three(
             "HealthdPictureFaultSurge",
-            (many(fleet, faulty("2x80 12x60")), Check("95m", fault)),
-            (many(fleet, faulty("2x80 11x60")), Check("95m", NEVER)),
+            (many(fleet, faulty("2x80 12x60")), Check("110m", fault)),
+            (many(fleet, faulty("2x80 11x60")), Check("110m", NEVER)),
             (many(fleet, faulty("2x80 30x90 3x60")), "170m", fault, "190m"),
         ),
         Story(
             "HealthdPictureFaultSurge",
-            "fires for a fault that nobody had",
-            many(fleet, faulty("_x80 12x60")),
-            [Check("95m", fault)],
+            "fires for a fault that nobody had, and does not take it for usual",
+            many(fleet, faulty("_x20 12x60")),
+            [Check("32m", fault), Check("60m", fault)],
         ),
         *three(
             "HealthdClockDrift",
             (many(fleet, clocks("10x60")), Check("35m", at_county())),
-            (many(fleet, clocks("9x60")), Check("60m", NEVER)),
+            (many(fleet, clocks("9x60")), Check("35m", NEVER)),
             (many(fleet, clocks("10x59 1x60")), "59m", at_county(), "80m"),
         ),
     ]

@@ -53,20 +53,20 @@ def test_stack_from_camera_to_message(tmp_path: Path) -> None:
             f"{alertmanager}/api/v2/alerts", json.dumps([group]).encode(), {"Content-Type": "application/json"}
         )
         urllib.request.urlopen(request, timeout=10).close()
-        alerts = wait_until(lambda: read(f"{alertmanager}/api/v2/alerts"), 60, 1)
+        alerts = wait_until(lambda: read(f"{alertmanager}/api/v2/alerts"), 150, 1)
         watchdog = wait_until(
             lambda: [
                 one
                 for one in read(f"{alertmanager}/api/v2/alerts")
                 if one["labels"]["alertname"] == "HealthdWatchdog"
             ],
-            60,
+            150,
             1,
         )
         assert set(watchdog[0]["labels"]) == {"alertname", "severity", "topic", "site"}
         assert watchdog[0]["annotations"]["runbook_url"] == f"http://127.0.0.1:{port}/runbooks/HealthdWatchdog"
         messages = directory / "stack" / "messages.txt"
-        wait_until(lambda: messages.exists() and "测试事件" in messages.read_text("utf-8"), 90, 1)
+        wait_until(lambda: messages.exists() and "测试事件" in messages.read_text("utf-8"), 150, 1)
         assert "【模拟数据】【告警】测试事件" in messages.read_text("utf-8")
         rows = read(f"http://127.0.0.1:{port}/api/v1/regions")
         assert rows
