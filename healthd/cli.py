@@ -23,6 +23,7 @@ from healthd.commands import (
     inventory,
     period,
     picture,
+    picture_acts,
     probe,
     rates,
     report,
@@ -69,6 +70,7 @@ def make_parser() -> argparse.ArgumentParser:
         run,
         probe,
         picture,
+        picture_acts,
         rates,
         report,
         period,
@@ -88,7 +90,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 invalid input or no answer, 2 wrong usage."""
-    parsed = make_parser().parse_args(arguments)
+    words = picture_acts.spelled(sys.argv[1:] if arguments is None else arguments)
+    parsed = make_parser().parse_args(words)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_LogFormat(sys.stderr.isatty() and "NO_COLOR" not in os.environ))
     logging.basicConfig(level=parsed.log_level.upper(), handlers=[handler], force=True)

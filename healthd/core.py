@@ -27,7 +27,7 @@ from healthd.model import (
     PictureReference,
     State,
 )
-from healthd.picture_state import PictureRules, advance_picture, picture_reading
+from healthd.picture_state import PictureRules, advance_picture, picture_reading, without_faults
 from healthd.state import (
     Holding,
     Rules,
@@ -394,6 +394,17 @@ class Core:
             missing = reading.state is State.NO_PICTURE
             pause = self.rules.retry_seconds if missing else self.rules.picture_retry_seconds
             self.steering.ask_again(entry.camera.id, "frame", pause)
+
+    def take_back(self, camera: str, fault: str, now: Moment) -> None:
+        """An operator says that this fault is none: it holds no longer; the camera is judged anew at once."""
+        entry = self._entries.get(camera)
+        if entry is None:
+            return
+        entry.picture, flip = without_faults(entry.picture, {fault}, now, "marked false")
+        if flip is not None:
+            self._note(entry, flip)
+        self._track(entry)
+        self.steering.ask_again(camera, "frame", 0.0)
 
     def begin_anew(self, camera: str, now: Moment) -> None:
         """Learn anew what the camera usually sees. What was wrong with its picture is not known until it was

@@ -31,6 +31,7 @@ from healthd.incidents.statistics import REPEAT
 from healthd.jobs import Jobs
 from healthd.live import Live
 from healthd.model import Asked, Camera, Moment
+from healthd.picture_desk import own_thresholds
 from healthd.prober import PING, Prober, Targets
 from healthd.problems import BadInput, Problem
 from healthd.report.desk import ReportDesk
@@ -89,7 +90,7 @@ class Daemon:
         self.routes = RoutesWatch(self.registry, lambda: (self.setup.config, self.setup.inventory))
         self.live = Live(naming(setup.config), setup.inventory)
         self.executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="picture")
-        self.gallery = Gallery(judgement(setup), store.picture_references)
+        self.gallery = Gallery(judgement(setup), store.picture_references, own_thresholds(store))
         self.prober = self._make_prober(setup)
         self.core = self._make_core(setup)
         fleet, inventory = self.core.desk.fleet, lambda: self.setup.inventory
@@ -110,6 +111,7 @@ class Daemon:
             healthy=lambda: "The store's writer has ended: see the log." if self.writer.failed else "",
             ready=self._not_ready,
             filed=self.exempting.look_now,
+            regraded=self._rebuild_windows,
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._background: set[asyncio.Task[object]] = set()

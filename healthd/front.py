@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from healthd.core import Core
 from healthd.exemption_desk import end_exemption, file_exemption
+from healthd.false_alarms import FalseAlarm
 from healthd.filing import EndingSaid, Said
 from healthd.hooks.bridge import Bridge, Reply
 from healthd.hooks.facts import Known
@@ -21,6 +22,7 @@ from healthd.kept import kept_file, kept_reports
 from healthd.live import Live, Page
 from healthd.metrics import MetricsPage
 from healthd.model import Camera, Device, Exemption, Flip, Moment
+from healthd.picture_desk import mark_false, note_rebase
 from healthd.prober import PING, Prober
 from healthd.problems import Wrong
 from healthd.settings import per_camera, web_settings
@@ -29,6 +31,7 @@ from healthd.store import Store, StoreError
 from healthd.web.deps import Subject, WebDeps
 from healthd.web.server import make_app
 from probes.base import Result
+from probes.picture.verdict import Fault
 
 _LAST_MESSAGES_SECONDS = 1.0  # what a stop leaves for messages that wait
 _CLOSE_SECONDS = 20.0  # how long closing by hand waits for what it asked again
@@ -38,7 +41,7 @@ _RECENT: Moment = 7 * 86_400_000  # flips on a camera's page
 @dataclass
 class Front:
     """`setup`: the one that holds now. `keep`: have stored what the core has to store. `healthy`, `ready`: "" or
-    what is wrong. `filed`: an exemption was; called in a thread."""
+    what is wrong. `filed`: an exemption was; called in a thread. `regraded`: the past counts otherwise."""
 
     setup: Callable[[], Setup]
     now: Callable[[], Moment]
@@ -52,6 +55,7 @@ class Front:
     healthy: Callable[[], str]
     ready: Callable[[], str]
     filed: Callable[[], None]
+    regraded: Callable[[], None]
     _runner: web.AppRunner | None = field(default=None, init=False)
     _bridge: Bridge = field(init=False)
 
@@ -85,6 +89,10 @@ class Front:
             exemptions=self.store.exemptions,
             file_exemption=self._file_exemption,
             end_exemption=self._end_exemption,
+            mark_false=self._mark_false,
+            taken_back=self._taken_back,
+            note_rebase=lambda camera, by, note: note_rebase(self.store, camera, by=by, now=self.now(), note=note),
+            begin_anew=self._begin_anew,
             reports=lambda: kept_reports(self.setup().config.reports_dir),
             report_file=lambda report, name: kept_file(self.setup().config.reports_dir, report, name),
             hook=self._hook,
@@ -137,6 +145,25 @@ class Front:
             raise Wrong(str(error)) from error
         self.filed()
         return one
+
+    def _mark_false(self, camera: str, fault: str, by: str, note: str, at: Moment | None) -> FalseAlarm:
+        try:
+            return mark_false(self.store, camera, fault, by=by, now=self.now(), at=at, note=note)
+        except StoreError as error:
+            raise Wrong(str(error)) from error
+
+    def _taken_back(self, alarm: FalseAlarm) -> None:
+        """From now on a stricter threshold holds; what holds of this spell ends, and the windows are made anew."""
+        mine = self.core.gallery.marked.setdefault(alarm.camera, {})
+        mine[Fault(alarm.fault)] = alarm.threshold
+        if alarm.end >= alarm.recorded:
+            self.core.take_back(alarm.camera, alarm.fault, alarm.end)
+        self.keep()
+        self.regraded()
+
+    def _begin_anew(self, camera: str) -> None:
+        self.core.begin_anew(camera, self.now())
+        self.keep()
 
     def _acknowledge(self, incident: str, by: str, note: str) -> Clue | None:
         happenings = self.core.desk.board.acknowledge(incident, by, note, self.now())

@@ -58,11 +58,13 @@ class Judgement:
 
 @dataclass
 class Gallery:
-    """`read`: a camera's references out of the store (blocking; any thread). Owned by the event loop; the answers
-    of `recall` are used in workers, one a camera at a time."""
+    """`read`: a camera's references out of the store (blocking; any thread). `marked`: camera -> the stricter
+    thresholds that marks of false alarms set; they come before those of the configuration, but for what is off.
+    Owned by the event loop; the answers of `recall` are used in workers, one a camera at a time."""
 
     judgement: Judgement
     read: Callable[[str], Sequence[PictureReference]]
+    marked: dict[str, dict[Fault, float]] = field(default_factory=dict)
     _signatures: dict[str, bytes] = field(default_factory=dict, init=False)
     _fresh: dict[str, dict[int, PictureReference]] = field(
         default_factory=dict, init=False
@@ -75,7 +77,7 @@ class Gallery:
     def recall(self, camera: Camera, now: Moment) -> Callable[[], Context]:
         """What the camera's next frame is judged with; the answer reads the disk."""
         light = self.judgement.light(camera, now)
-        thresholds = self.judgement.thresholds(camera)
+        thresholds = self._thresholds(camera)
         previous = self._signatures.get(camera.id)
 
         def context() -> Context:
@@ -94,6 +96,14 @@ class Gallery:
             )
 
         return context
+
+    def _thresholds(self, camera: Camera) -> Mapping[Fault, float | None]:
+        chosen = self.judgement.thresholds(camera)
+        marked = self.marked.get(camera.id, {})
+        return {
+            **chosen,
+            **{fault: value for fault, value in marked.items() if chosen.get(fault, value) is not None},
+        }
 
     def _references(
         self, camera: str, now: Moment

@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 
 from healthd.config_levers import LEVERS
 from healthd.exemptions import Cover
+from healthd.false_alarms import LEVER as FALSE_ALARM
+from healthd.false_alarms import false_alarms
 from healthd.lever_effects import (
     Regrading,
     Sum,
@@ -176,6 +178,7 @@ class _Lister:
             Regrading(change, moves.rules, moves.profiles) for change in moves.rules if counts_faults(change)
         ]
         self._marked = dict.fromkeys(moves.marked, False)  # camera -> whether it ever stood in the regions
+        self._marks: dict[int, Sum] = {}  # by the mark
         self._by_camera: dict[str, list[PlacementChange]] = defaultdict(list)
         for change in moves.placements:
             if any(side is not None and inside(side.region) for side in (change.before, change.after)):
@@ -189,6 +192,7 @@ class _Lister:
             if history.camera in self._marked:
                 stood = (placement for _, placement in history.placements if placement)
                 self._marked[history.camera] = any(self._inside(placement.region) for placement in stood)
+                self._add_marks(history)
             for regrading in self._faults:
                 regrading.add(history, self._watch, self._inside)
         found = [*self._of_exemptions(), *self._of_placements(), *self._of_rules()]
@@ -311,8 +315,17 @@ class _Lister:
 
     # --- rules and marks -----------------------------------------------------------------------------------
 
+    def _add_marks(self, history: CameraHistory) -> None:
+        """The time in service that a finding marked as false had counted as bad."""
+        for change in self._moves.rules:
+            if change.subject == history.camera and change.lever == FALSE_ALARM:
+                for alarm in false_alarms([change])[history.camera]:
+                    start, end = max(alarm.start, self._watch.start), min(alarm.end, self._watch.until)
+                    amount = served(history, self._watch, start, end, self._inside) if start < end else 0
+                    self._marks.setdefault(id(change), Sum()).add(history.camera, amount)
+
     def _of_rules(self) -> Iterator[Line]:
-        sums = {id(regrading.change): regrading.sum for regrading in self._faults}
+        sums = {id(regrading.change): regrading.sum for regrading in self._faults} | self._marks
         for change in self._moves.rules:
             if change.before is None and change.lever in LEVERS:
                 continue  # found first: nothing changed

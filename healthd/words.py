@@ -52,6 +52,7 @@ LEVERS: Mapping[str, Mapping[str, str]] = {
         "calendar": "统计周期变更",
         "filing": "报备规则变更",
         "false_alarm": "误报标记",
+        "rebase": "重新学习画面基准",
     },
     "en": {
         "exemption": "exemption",
@@ -72,6 +73,7 @@ LEVERS: Mapping[str, Mapping[str, str]] = {
         "calendar": "calendar",
         "filing": "filing rules",
         "false_alarm": "false alarm",
+        "rebase": "usual view learnt anew",
     },
 }
 """By `levers.Line.lever`."""

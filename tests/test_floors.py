@@ -34,7 +34,7 @@ FLOORS = (
     " healthd.fleet_rows"
     " healthd.incident_options"
     " healthd.picture_options healthd.picture_state healthd.profile_options healthd.timeline healthd.web_options",
-    "healthd.hook_options healthd.report_options",
+    "healthd.false_alarms healthd.hook_options healthd.report_options",
     "healthd.alerting_options",
     "healthd.buckets healthd.config healthd.exemptions healthd.gallery healthd.inventory",
     "healthd.alerting healthd.config_levers healthd.exemption_view healthd.filing healthd.pool",
@@ -48,7 +48,7 @@ FLOORS = (
     "healthd.exempting healthd.figures healthd.hooks healthd.period_rules healthd.prober healthd.recording"
     " healthd.repairs healthd.upkeep",
     "healthd.assessed healthd.attributed healthd.ledger healthd.change_list healthd.exemption_desk"
-    " healthd.settings",
+    " healthd.picture_desk healthd.settings",
     "healthd.evidence_pack healthd.scored healthd.report",
     "healthd.front",
     "healthd.daemon",

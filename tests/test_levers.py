@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from healthd.change_list import changes
 from healthd.config_levers import changed_levers, config_levers
 from healthd.exemptions import Cover
+from healthd.false_alarms import FalseAlarm
 from healthd.figures import figures
 from healthd.levers import Line, Moves, lines
 from healthd.model import (
@@ -163,7 +164,7 @@ def test_a_fault_that_counts_no_more(store: Store, setup: Setup) -> None:
         LeverChange(at + DAY, "profile", "default.faults", '["blur"]', "null", "li", at),
         LeverChange(at, "threshold", "picture.thresholds", "[]", '["dark"]', "li", at),
         LeverChange(at, "profile", "default.grace", "1", "2", "li", at),
-        LeverChange(at, "false_alarm", "c", "", "dark", "wang", at, note="夜间灯光"),
+        FalseAlarm("c", "dark", at, at + DAY // 2, 20.0, 18.0, "wang", at + DAY, "夜间灯光").as_change(),
         LeverChange(at, "check", "frame.new", None, "5", "li", at),
     ]
     store.write(Batch(flips, levers=rules))
@@ -175,7 +176,7 @@ def test_a_fault_that_counts_no_more(store: Store, setup: Setup) -> None:
         ("profile", "default.faults", ("a",), "regraded", 7 * 24),
     ]
     mark = next(line for line in listed(store, setup) if line.lever == "false_alarm")
-    assert (mark.camera_ids, mark.author, mark.note, mark.camera_ms) == (("c",), "wang", "夜间灯光", None)
+    assert (mark.camera_ids, mark.author, mark.note, mark.camera_ms) == (("c",), "wang", "夜间灯光", DAY // 2)
 
 
 def test_a_line_as_json(store: Store, setup: Setup) -> None:

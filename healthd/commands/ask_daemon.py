@@ -19,6 +19,10 @@ _TIMEOUT_SECONDS = 30.0  # closing an incident asks its subject first
 _LARGEST_ANSWER = 1_000_000  # bytes
 
 
+class NobodyThere(Wrong):
+    """No daemon answers where the configuration says that it listens."""
+
+
 def post(options: WebOptions, path: str, document: Mapping[str, str]) -> Any:
     """POST JSON to the daemon that listens by these options; returns the JSON that it answers.
 
@@ -30,7 +34,8 @@ def post(options: WebOptions, path: str, document: Mapping[str, str]) -> Any:
         status, answer = _exchange(options, path, json.dumps(document).encode())
     except (OSError, http.client.HTTPException) as error:
         remedy = "is `healthd run` running with this configuration? The address is web.listen"
-        raise Wrong(f"{where}: no healthd answers there: {brief(str(error) or repr(error))}", remedy) from None
+        told = f"{where}: no healthd answers there: {brief(str(error) or repr(error))}"
+        raise NobodyThere(told, remedy) from None
     body = _decoded(answer)
     if status != HTTPStatus.OK or body is None:
         raise _refusal(status, body, where)

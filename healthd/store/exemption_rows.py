@@ -159,9 +159,10 @@ def write_levers(connection: Connection, changes: Iterable[LeverChange]) -> None
 _LEVER_FIELDS = ("at", "lever", "subject", "before", "after", "author", "recorded", "approver", "note")
 
 
-def read_levers(connection: Connection, start: Moment, end: Moment) -> list[LeverChange]:
-    """The changes dated within [start, end), in the order of time."""
+def read_levers(connection: Connection, start: Moment, end: Moment, lever: str = "") -> list[LeverChange]:
+    """The changes dated within [start, end), in the order of time; of one lever, or of all."""
     query = select(*(_levers[name] for name in _LEVER_FIELDS)).where(_levers.at >= start, _levers.at < end)
+    query = query.where(_levers.lever == lever) if lever else query
     return [LeverChange(*row) for row in connection.execute(query.order_by(_levers.at, _levers.seq))]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from healthd.exemptions import Cover
+from healthd.false_alarms import LEVER, FalseAlarm, false_alarms
 from healthd.model import DeviceLink, Exemption, LeverChange, Moment, PlacementChange
 from healthd.store import exemption_rows
 from healthd.store.errors import damaged, explained
@@ -61,6 +62,16 @@ class LeverReader:
         value (`before` None) is among them."""
         with self._reading() as connection:
             return exemption_rows.read_levers(connection, start, end)
+
+    def false_alarms(self) -> dict[str, list[FalseAlarm]]:
+        """camera -> the findings of its picture that were marked as false, in the order of time."""
+        with self._reading() as connection:
+            return self._false_alarms(connection, FOREVER)
+
+    def _false_alarms(self, connection: Connection, end: Moment) -> dict[str, list[FalseAlarm]]:
+        """Those that begin before `end`."""
+        with self._decoding("marks of false alarms"):
+            return false_alarms(exemption_rows.read_levers(connection, 0, end, LEVER))
 
     def levers_now(self) -> Mapping[tuple[str, str], str]:
         """(lever, subject) -> the value that was recorded last; what is gone is left out."""

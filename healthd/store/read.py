@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, se
 
 from healthd.disagreements import Disagreement
 from healthd.exemptions import Cover
+from healthd.false_alarms import FalseAlarm, given_back
 from healthd.incidents.incident import Happening, Incident
 from healthd.model import Axis, CameraHistory, Flip, Moment, PictureReference, Placement, Region, State
 from healthd.periods import Span
@@ -40,8 +41,12 @@ class Reader(LeverReader):
         end: Moment,
         cameras: Collection[str] | None = None,
         regions: Collection[str] | None = None,
+        *,
+        as_found: bool = False,
     ) -> Iterator[CameraHistory]:
         """Histories over [start, end), sorted by camera id, all of one moment of the store.
+
+        Findings of the picture that were marked as false are left out, unless they are asked for `as_found`.
 
         `cameras`: only these. `regions`: only cameras that ever stood in one of these codes (their children are
         not implied); a history is always whole, so its seconds elsewhere are in it too. A camera that came only
@@ -50,11 +55,12 @@ class Reader(LeverReader):
         with self._reading() as connection:
             keys = _chosen(connection, cameras, regions)
             cover = self._cover(connection)
+            alarms = {} if as_found else self._false_alarms(connection, end)
             courses = Courses(connection) if Courses.worth_it(connection) else None
             for first in range(0, len(keys), _PART):
                 part = keys[first : first + _PART]
                 try:
-                    yield from _histories(connection, cover, part, Span(start, end), courses)
+                    yield from _histories(connection, cover, part, Span(start, end), courses, alarms=alarms)
                 except (*UNDECODABLE, struct.error) as error:
                     raise damaged(self.path, f"history of {part[0][0]} to {part[-1][0]}: {error!r}") from error
 
@@ -355,6 +361,8 @@ def _histories(
     part: Sequence[tuple[str, int]],
     span: Span,
     courses: Courses | None,
+    *,
+    alarms: Mapping[str, Sequence[FalseAlarm]],
 ) -> Iterator[CameraHistory]:
     numbers = [key for _, key in part]
     if courses is None:
@@ -365,6 +373,7 @@ def _histories(
     for camera, key in part:
         placements = tuple(placed.get(key, ()))
         online, picture = states.get(key, _NOTHING)
+        picture = given_back(picture, alarms.get(camera, ()), span.end)
         exempt = cover.spans(camera, placements) if cover else ()
         yield CameraHistory(camera, placements, tuple(online), entries_since(picture, span.start - 1), exempt)
 

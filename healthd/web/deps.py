@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from healthd.exposition import Format
+from healthd.false_alarms import FalseAlarm
 from healthd.filing import EndingSaid, Said
 from healthd.incidents.evidence import Clue
 from healthd.incidents.incident import Happening, Incident
@@ -40,6 +41,10 @@ class WebSettings:
     read_only: Collection[str] = ()  # names of tokens that may not change anything
 
 
+def _refuse_mark(camera: str, fault: str, by: str, note: str, at: Moment | None) -> FalseAlarm:
+    raise Wrong("this healthd judges no pictures", "configure checks.frame")
+
+
 def _refuse(said: object) -> Exemption:
     raise Wrong("nothing can be filed here")
 
@@ -64,6 +69,9 @@ class WebDeps:
     not done. `exemptions()`: all that were filed. `file_exemption(said)`, `end_exemption(said)`: blocking, the
     record is on the disk when they return; they raise Wrong with the remedy. `hook(name, body)`: a message of
     Alertmanager; HTTP status and a sentence.
+
+    Of pictures: `mark_false(camera, fault, by, note, at)` and `note_rebase(camera, by, note)` keep what was said,
+    blocking, the first raising Wrong; `taken_back(alarm)` and `begin_anew(camera)` then have it take effect.
     """
 
     page: Callable[[], Page]
@@ -86,6 +94,10 @@ class WebDeps:
     reports: Callable[[], Iterable[Kept]] = tuple
     report_file: Callable[[str, str], Path | None] = lambda report, name: None
     hook: Callable[[str, bytes], Awaitable[tuple[int, str]]] = _no_hooks
+    mark_false: Callable[[str, str, str, str, Moment | None], FalseAlarm] = _refuse_mark
+    taken_back: Callable[[FalseAlarm], None] = lambda alarm: None
+    note_rebase: Callable[[str, str, str], None] = lambda camera, by, note: None
+    begin_anew: Callable[[str], None] = lambda camera: None
 
 
 DEPS = web.AppKey("deps", WebDeps)

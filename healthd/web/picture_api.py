@@ -1,0 +1,90 @@
+"""What people say of a camera's picture: a finding that was none, a view that is to be learnt anew."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from healthd.model import Moment
+from healthd.problems import Wrong
+from healthd.web.acts import Act, act_of
+from healthd.web.auth import admitted_as
+from healthd.web.deps import DEPS
+from healthd.web.replies import as_json, dump, refusal
+
+log = logging.getLogger("healthd.web")
+
+
+async def mark_false(request: web.Request) -> web.Response:
+    """`{"fault", "by", "note"?, "at"?}`: this finding was none. The seconds are given back, and the camera is held
+    to a stricter threshold."""
+    camera = _camera(request)
+    said, act = await _said(request, {"fault", "by", "note", "at"})
+    fault, at = str(said.get("fault", "")), _moment(said.get("at"))
+    deps = request.app[DEPS]
+    try:
+        alarm = await asyncio.to_thread(deps.mark_false, camera, fault, act.by, act.note, at)
+    except Wrong as wrong:
+        raise refusal(web.HTTPConflict, f"{wrong}" + (f" ({wrong.remedy})" if wrong.remedy else "")) from None
+    deps.taken_back(alarm)
+    log.info("false alarm camera=%s fault=%s by=%r token=%s", camera, fault, act.by, admitted_as(request))
+    times = {name: _iso(moment) for name, moment in (("from", alarm.start), ("to", alarm.end))}
+    body = {"camera": camera, "fault": fault, "value": alarm.value, "threshold": alarm.threshold, **times}
+    return as_json(dump(body))
+
+
+async def rebase(request: web.Request) -> web.Response:
+    """`{"by", "note"?}`: the camera was repaired or is meant to look elsewhere; its references are learnt anew."""
+    camera = _camera(request)
+    _, act = await _said(request, {"by", "note"})
+    deps = request.app[DEPS]
+    await asyncio.to_thread(deps.note_rebase, camera, act.by, act.note)
+    deps.begin_anew(camera)
+    log.info("references begun anew camera=%s by=%r token=%s", camera, act.by, admitted_as(request))
+    return as_json(dump({"camera": camera, "done": "references are learnt anew"}))
+
+
+def _camera(request: web.Request) -> str:
+    wanted = request.match_info["id"]
+    if wanted not in request.app[DEPS].page().inventory.cameras:
+        raise refusal(web.HTTPNotFound, f"camera {wanted[:100]!r}: not in the inventory")
+    return wanted
+
+
+async def _said(request: web.Request, names: set[str]) -> tuple[dict[str, Any], Act]:
+    try:
+        said = json.loads(await request.read())
+    except web.HTTPRequestEntityTooLarge:
+        raise refusal(web.HTTPBadRequest, "the body is too large: a few names and a note, please") from None
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise refusal(web.HTTPBadRequest, f"the body is to be a JSON object with {', '.join(sorted(names))}")
+    for key in said:
+        if key not in names:
+            raise refusal(web.HTTPBadRequest, f"{key[:100]!r}: there are only {', '.join(sorted(names))}")
+    try:
+        return said, act_of(said)
+    except ValueError as error:
+        raise refusal(web.HTTPBadRequest, str(error)) from None
+
+
+def _moment(text: object) -> Moment | None:
+    if text in (None, ""):
+        return None
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise refusal(web.HTTPBadRequest, "at: a time such as 2026-07-01T08:00:00+08:00, please")
+    return round(at.timestamp() * 1000)
+
+
+def _iso(moment: Moment) -> str:
+    return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds")
