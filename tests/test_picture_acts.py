@@ -80,9 +80,10 @@ def look(config: Path, camera: str) -> None:
     with store_of(config) as store:
         (alarm,) = store.false_alarms()[camera]
         flips = [flip for flip in store.flips(camera, 0, 1 << 60) if flip.axis is Axis.PICTURE]
-    found = next(flip for flip in flips if flip.state is State.FAULTY)
-    back = next(flip for flip in flips if flip.reason == "marked false")
-    assert (found.at, back.at, back.state) == (alarm.start, alarm.end, State.GOOD)
+    places = [place for place, flip in enumerate(flips) if flip.state is State.FAULTY]
+    assert len(places) == 1
+    found, ended = flips[places[0] : places[0] + 2]
+    assert (found.at, ended.at, ended.faults) == (alarm.start, alarm.end, ())
     changes = json.loads(healthd("changes", "-c", str(config), "--from", "2020-01-01", "--json").stdout)
     (line,) = [one for one in changes if one["lever"] == "false_alarm"]
     assert (line["author"], line["note"], line["effect"]) == ("Li", "rain", "regraded")
