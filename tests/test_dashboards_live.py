@@ -123,16 +123,16 @@ def one_region(recorded: Sequence[Series]) -> Iterator[Series]:
     code = min(series["metric"]["region"] for series in recorded if series["metric"].get("level") == "township")
     for series in recorded:
         labels = series["metric"]
-        if labels.get("region") == code and "path" in labels:
-            yield series | {"metric": labels | {"name": ODD, "parent": "", "path": f"/{code}/"}}
+        if labels.get("region") == code:
+            place = {"name": ODD, "parent": "", "path": f"/{code}/"} if "path" in labels else {}
+            yield series | {"metric": labels | place}
 
 
 def made_up() -> Iterator[Series]:
     """Regions whose figures are exact: a tie with the target, one camera less, too little known, nothing at "
     "all."""
-    tree = {"name": "x", "level": "county", "parent": "", "path": "/made/"}
     for case, kinds in CASES.items():
-        terms = tree | {"region": "made", "class": "all", "rate": "intact", "profile": case}
+        terms = {"region": "made", "class": "all", "rate": "intact", "profile": case}
         for kind in ("good", "bad", "unknown", "exempt"):
             value = [0, str(kinds.get(kind, 0))]
             yield {"metric": terms | {"__name__": "healthd:region_rate_cameras", "kind": kind}, "value": value}

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -43,7 +43,8 @@ def blown_up(page: str, cameras: int) -> str:
     small = {level: [code for code in levels if levels[code] == level] for level in ("city", "county", "township")}
     wanted = {"city": 1, "county": COUNTIES, "township": TOWNSHIPS}
     factor = cameras // SMALL
-    lines, incidents = [], 0
+    lines: list[str] = []
+    shown: Counter[str] = Counter()
     for line in page.splitlines():
         match = None if line.startswith("#") else _SAMPLE.fullmatch(line)
         if match is None:
@@ -61,10 +62,9 @@ def blown_up(page: str, cameras: int) -> str:
                 if name.startswith("healthd_region_") and name.endswith(_SCALED):
                     value = f"{float(value) * factor * len(small[level]) / wanted[level]:.0f}"
         for copy in range(copies):
-            if name == "healthd_incident_cameras":
-                incidents += 1
-                if incidents > INCIDENTS_SHOWN:
-                    continue
+            if "incident" in labels and shown[name] == INCIDENTS_SHOWN:
+                break
+            shown[name] += 1
             lines.append(f"{name}{_copied(labels, copy, levels)} {value}")
     return "\n".join(lines) + "\n"
 
@@ -126,7 +126,8 @@ def small_page(directory: Path) -> str:
 def history(server: Server, now: float) -> Iterator[str]:
     """A day of the city as a whole, every five minutes, as it is now."""
     graphed = "healthd:region_(rate_cameras|camera_seconds|cameras|target_ratio|incidents_open)|healthd:.*ratio"
-    found = server.query(f'{{__name__=~"{graphed}",level="city"}}', now)
+    city = server.query('healthd:region_info{level="city"}', now)[0]["metric"]["region"]
+    found = server.query(f'{{__name__=~"{graphed}",region="{city}"}}', now)
     by_name = defaultdict(list)
     for series in found:
         labels = dict(series["metric"])
