@@ -18,7 +18,9 @@ def promtool(*arguments: str | Path) -> str:
     """What promtool says; AssertionError if it found something wrong."""
     program = shutil.which("promtool")
     assert program, "promtool is missing: apt-get install prometheus"
-    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(
+        [program, *map(str, arguments)], capture_output=True, text=True, timeout=280, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
