@@ -36,7 +36,7 @@ Says = pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> PastCity:
-    return city_with_past(tmp_path_factory.mktemp("city"), cameras=40, days=70)
+    return city_with_past(tmp_path_factory.mktemp("city"), cameras=20, days=65)
 
 
 class Postbox:
@@ -74,7 +74,7 @@ def post_office(box: Postbox) -> Iterator[int]:
 def desk_of(config: Path, now: int | None = None, **more: Any) -> tuple[ReportDesk, CollectorRegistry]:
     registry, loaded = CollectorRegistry(), load_config(config)
     when = now or time.time_ns() // 1_000_000
-    return ReportDesk(lambda: loaded, lambda: when, registry, **more), registry
+    return ReportDesk(lambda: loaded, lambda: when, registry, nice=0, **more), registry
 
 
 def metric(registry: CollectorRegistry, name: str, **labels: str) -> float | None:

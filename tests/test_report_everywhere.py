@@ -33,7 +33,7 @@ RATES = {"在线率": "online", "完好率": "intact"}
 
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> PastCity:
-    return city_with_past(tmp_path_factory.mktemp("city"), cameras=90)
+    return city_with_past(tmp_path_factory.mktemp("city"), cameras=60, days=65)
 
 
 @pytest.fixture(scope="module")

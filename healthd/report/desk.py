@@ -32,6 +32,7 @@ log = logging.getLogger("healthd.reports")
 JOB = "report"
 _PAUSES_SECONDS = (60.0, 300.0, 1500.0)  # before a report that failed is tried again
 _LONGEST_SECONDS = 3600.0
+_NICE = 15
 _MAIL_PAUSE_SECONDS, _LONGEST_MAIL_PAUSE_SECONDS = 60.0, 3600.0
 _MOST_TRIES = 30  # somewhat more than a day of them
 _OPTION = {ReportKind.MONTHLY: "--month", ReportKind.WEEKLY: "--week", ReportKind.DAILY: "--day"}
@@ -40,13 +41,14 @@ _OPTION = {ReportKind.MONTHLY: "--month", ReportKind.WEEKLY: "--week", ReportKin
 @dataclass
 class ReportDesk:
     """`config`: the one that holds now. `registry`: where its metrics go. `pauses`: seconds before each further
-    try of a report that failed."""
+    try of a report that failed; `nice`: how far below others its process stands."""
 
     config: Callable[[], Config]
     now: Callable[[], Moment]
     registry: InitVar[CollectorRegistry]
     pauses: Sequence[float] = _PAUSES_SECONDS
     mail_pause_seconds: float = _MAIL_PAUSE_SECONDS
+    nice: int = _NICE
     metrics: ReportMetrics = field(init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
@@ -79,7 +81,7 @@ class ReportDesk:
 
     async def _try(self, report: ScheduledReport) -> bool:
         process = await asyncio.create_subprocess_exec(
-            *_gently(), sys.executable, "-m", "healthd", *self._arguments(report),
+            *_gently(self.nice), sys.executable, "-m", "healthd", *self._arguments(report),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
@@ -173,10 +175,10 @@ def _making(desk: ReportDesk, report: ScheduledReport) -> Callable[[], object]:
     return work
 
 
-def _gently() -> list[str]:
+def _gently(niceness: int) -> list[str]:
     """Below everything else: asking cameras goes first."""
-    nice = shutil.which("nice")
-    return [nice, "-n", "15"] if nice else []
+    nice = shutil.which("nice") if niceness else None
+    return [nice, "-n", str(niceness)] if nice else []
 
 
 def _read(out: bytes) -> dict[str, list[object]] | None:
