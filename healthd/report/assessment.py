@@ -52,12 +52,12 @@ def _ranking(context: Context, profile: Profile, name: tuple[str, str], rows: Se
         scribe.column("rank", Kind.COUNT, 5),
         scribe.column("region", weight=12),
         scribe.column("region_code", weight=8),
-        scribe.column("cameras", Kind.COUNT, 6),
+        scribe.column("cameras", Kind.COUNT, 7),
         scribe.column("networked", Kind.RATIO, 7),
         *(_rate_column(context, profile, rate, class_) for rate, class_ in shown),
         scribe.column("change", Kind.POINTS, 8, scribe("change", before=context.before_word)),
         scribe.column("coverage", Kind.RATIO, 7),
-        scribe.column("verdict", weight=7),
+        scribe.column("verdict", weight=8),
     ]
     return Table(
         f"assessment-{profile.name}-{key}",
@@ -117,14 +117,14 @@ def _class_table(context: Context, profile: Profile) -> Table:
     columns = [
         scribe.column("region", weight=12),
         scribe.column("region_code", weight=8),
-        scribe.column("class", weight=5),
-        scribe.column("cameras", Kind.COUNT, 6),
+        scribe.column("class", weight=6),
+        scribe.column("cameras", Kind.COUNT, 7),
     ]
     for rate in context.rates:
         columns += [
             Column(rate, scribe(rate), Kind.RATIO, 7),
-            Column(f"{rate}_verdict", scribe("one_verdict"), weight=7, centred=True),
-            Column(f"{rate}_gap", scribe("gap"), Kind.COUNT, 5),
+            Column(f"{rate}_verdict", scribe("one_verdict"), weight=8, centred=True),
+            Column(f"{rate}_gap", scribe("gap"), Kind.COUNT, 7),
             Column(f"{rate}_coverage", scribe("coverage"), Kind.RATIO, 7),
             Column(f"raw_{rate}", scribe(f"raw_{rate}"), Kind.RATIO, 8),
         ]

@@ -32,6 +32,7 @@ from healthd.report.formats.pdf import parts
 _COLOURS = {Tone.BAD: "A9211B", Tone.GOOD: "1A6B3C", Tone.WARN: "7D5200", Tone.QUIET: "5C6875"}
 _HEAD_FILL = "E8EDF3"
 _MARGIN = Mm(20)
+_CELL_MARGIN = 40  # twentieths of a point
 
 
 def render(report: Report, name: str, options: Options) -> Mapping[str, bytes]:
@@ -183,6 +184,12 @@ class _Writer:
 
 
 def _grid(table: Any, widths: Sequence[int]) -> None:
+    """Widths of the columns, and little room beside the text: tables are wide."""
+    margins = _made("w:tblCellMar")
+    for side in ("left", "right"):
+        margins.append(_made(f"w:{side}", w=_CELL_MARGIN, type="dxa"))
+    look = table._tbl.tblPr.find(qn("w:tblLook"))
+    look.addprevious(margins) if look is not None else table._tbl.tblPr.append(margins)
     for column, width in zip(table._tbl.tblGrid.findall(qn("w:gridCol")), widths, strict=True):
         column.set(qn("w:w"), str(width // 635))
 

@@ -39,6 +39,7 @@ _EXACT_RATIO = "0.0000000000"
 _NARROWEST, _WIDEST = 8, 36
 _MOST_ROWS = 1_048_000  # of a sheet
 _SECONDS_A_DAY = 86_400
+_LINE_POINTS, _MOST_LINES = 14, 20
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
 
 
@@ -122,30 +123,33 @@ class _Writer:
         title = f"{sheet.section.number}{sheet.section.title}"
         page.write_string(0, 0, title, self._format(bold=True, font_size=13))
         page.set_row(0, 24)
-        for column, width in enumerate(_widths(sheet.tables)):
+        widths = _widths(sheet.tables)
+        for column, width in enumerate(widths):
             page.set_column(column, column, width)
         row = 1
         for table in sheet.tables:
-            row = self._table(page, table, row)
+            row = self._table(page, table, row, widths)
         page.freeze_panes(3, 1 if first.columns[0].kind is Kind.TEXT else 2)
         page.repeat_rows(2)
         if len(sheet.tables) == 1 and first.rows:
             page.autofilter(2, 0, 2 + min(len(first.rows), _MOST_ROWS), len(first.columns) - 1)
         self._print(page, landscape=True)
 
-    def _table(self, page: Worksheet, table: Table, row: int) -> int:
+    def _table(self, page: Worksheet, table: Table, row: int, widths: Sequence[float]) -> int:
         """Title, heads, rows, note; returns the first row after it, with one left blank."""
         page.write_string(row, 0, table.title, self._format(bold=True))
         page.set_row(row, 20)
         head = self._format(bold=True, bg_color="#E8EDF3", border=1, align="center", text_wrap=True)
         for column, one in enumerate(table.columns):
             page.write_string(row + 1, column, one.title, head)
-        page.set_row(row + 1, 15 * _head_lines(table))
+        page.set_row(row + 1, 15 * _head_lines(table, widths))
         row += 2
         if not table.rows:
             page.write_string(row, 0, table.empty, self._format(font_color=_COLOURS[Tone.QUIET]))
             row += 1
         for line in table.rows[:_MOST_ROWS]:
+            if (lines := _lines(line, widths)) > 1:
+                page.set_row(row, _LINE_POINTS * min(lines, _MOST_LINES))
             for column, cell in enumerate(line):
                 style = self._cell_format(cell, table.columns[column].align, exact=not table.paper)
                 _put(page, (row, column), cell, style, exact=not table.paper)
@@ -305,8 +309,16 @@ def _widths(tables: Sequence[Table]) -> list[float]:
     return widths
 
 
-def _head_lines(table: Table) -> int:
-    widths = _widths([table])
+def _lines(row: Sequence[Cell], widths: Sequence[float]) -> int:
+    """How many lines the longest text of a row takes: not every program finds that out by itself."""
+    longest = 1
+    for cell, width in zip(row, widths, strict=True):
+        if cell.kind is Kind.TEXT and len(cell.text) * 2 > width:
+            longest = max(longest, -(-_wide(cell.text) // max(1, int(width) - 1)))
+    return longest
+
+
+def _head_lines(table: Table, widths: Sequence[float]) -> int:
     return max(-(-(_wide(one.title) + 1) // int(width)) for one, width in zip(table.columns, widths, strict=True))
 
 
