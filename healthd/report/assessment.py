@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from healthd.profiles import Profile
+from healthd.profile_words import rate_name
+from healthd.profiles import FURTHER, Profile
 from healthd.rates import Row
 from healthd.report.document import Block, Cell, Chart, Column, Kind, Paragraph, Series, Table
 from healthd.report.numbers import target
@@ -95,7 +96,7 @@ def _ranked_line(
         scribe.text(scribe.region(code)),
         scribe.text(code),
         scribe.count(row.cameras),
-        scribe.ratio(context.networked(code)),
+        context.rate_cell(context.further.get((profile.name, "networked", "all", code))),
         *(context.rate_cell(context.row(profile.name, rate, class_, code)) for rate, class_ in shown),
         scribe.points(context.change(profile.name, context.main_rate, "all", code)),
         scribe.ratio(row.coverage),
@@ -242,3 +243,35 @@ def _chart(
             series.append(Series(title, [goal] * len(labels), level=True))
     title = scribe("trend_chart", place=context.place, profile=profile.name)
     return Chart(f"trend-chart-{profile.name}", title, labels, series)
+
+
+def further(context: Context) -> list[Block]:
+    """The rates that count cameras: networked, built, HD, clock, resolution, archive, annotation."""
+    scribe = context.scribe
+    profiles = context.material.profiles
+    shown = [one for one in profiles if any(rate in FURTHER for rate, _ in one.targets)] or profiles[:1]
+    return [Paragraph(scribe("further_intro")), *(_further(context, profile) for profile in shown)]
+
+
+def _further(context: Context, profile: Profile) -> Table:
+    scribe = context.scribe
+    rates = [rate for rate in FURTHER if any(key[1] == rate for key in context.further)]
+    codes = dict.fromkeys(key[3] for key in context.further)
+    order = sorted(codes, key=lambda code: (context.depth(code), context.material.inventory.paths.get(code, code)))
+    columns = [scribe.column("region", weight=12), scribe.column("region_code", weight=8)]
+    for rate in rates:
+        title, goal = rate_name(rate, scribe.lang), profile.targets.get((rate, "all"))
+        title = title[0].upper() + title[1:]
+        if goal is not None:
+            title = scribe("with_target", title=title, target=target(goal))
+        columns.append(Column(rate, title, Kind.RATIO, 10))
+        columns.append(Column(f"{rate}_unchecked", scribe("unchecked"), Kind.COUNT, 6))
+    rows = []
+    for code in order:
+        line = [scribe.text(scribe.region(code)), scribe.text(code)]
+        for rate in rates:
+            row = context.further.get((profile.name, rate, "all", code))
+            line += [context.rate_cell(row), scribe.count(row.unknown if row else None)]
+        rows.append(line)
+    title = scribe("under_profile", title=scribe("further_table"), profile=profile.name)
+    return Table(f"further-{profile.name}", title, columns, rows, scribe("assessment_empty"), shown=_SHOWN)

@@ -19,6 +19,7 @@ PARTS: dict[ReportKind, Sequence[tuple[str, Sequence[Part]]]] = {
     ReportKind.MONTHLY: (
         ("assessment", (assessment.assessment,)),
         ("classes", (assessment.classes,)),
+        ("further", (assessment.further,)),
         ("trend", (assessment.trend,)),
         ("units", (people.units,)),
         ("maintainers", (people.maintainers,)),
@@ -100,6 +101,7 @@ def head(material: Material) -> dict[str, object]:
         "made": iso(material.made, zone),
         "profiles": [profile.name for profile in material.profiles],
         "rows": [row for found in (figures, material.units, material.maintainers) for row in found.as_json(zone)],
+        "further": material.further.as_json(zone) if material.further else [],
         "attributed": material.attributed.as_json(zone) if material.attributed else [],
         "changes": [line.as_json(zone) for line in material.changes],
     }

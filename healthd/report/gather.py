@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from healthd.assessed import READ_BY, examination
+from healthd.assessments import assess
 from healthd.attributed import held_in
 from healthd.change_list import changes
 from healthd.figures import Figures, Reading, copy_of, figures, figures_by, month_span, watch_of
@@ -16,7 +18,7 @@ from healthd.model import CameraHistory, Inventory, Moment, Placement, State
 from healthd.periods import Span
 from healthd.pool import Terms
 from healthd.problems import Wrong
-from healthd.profiles import Profile
+from healthd.profiles import FURTHER, Profile
 from healthd.rates import Row, Summing
 from healthd.repairs import repair_statistics, standing
 from healthd.report.material import Material, Move, Outage, Past, Period, PlanOf, ReportKind
@@ -86,6 +88,7 @@ def gather(
         plans=[*_plans(store, setup, region, seen)] if monthly else (),
         gaps=[*_gaps(watch_of(store, setup.config.timezone, period.span))],
         reached=frozenset(store.reached()),
+        further=_further(store, setup, found, region),
         attributed=replace(found, rows=tuple(fleet.attributed()), versions=()),
         exemptions=store.exemptions(period.span.start, period.span.end),
         changes=changes(store, setup, period.span, region=region, each=lambda count: step("changes", count)),
@@ -95,6 +98,13 @@ def gather(
         small_region=terms.small_region,
         names=store.names(),
     )
+
+
+def _further(store: Store, setup: Setup, found: Figures, region: str) -> Figures:
+    """The rates that count cameras, as known where the period's figures end; all in one examination."""
+    examined = examination(store, setup, found.until, dict.fromkeys(READ_BY, found.span.start))
+    rows = assess(examined, FURTHER, Span(found.span.start, found.until), region=region)
+    return replace(found, rows=tuple(rows), versions=())
 
 
 def _incidents(store: Store, span: Span, seen: Moment, inside: frozenset[str] | None) -> list[Incident]:

@@ -82,7 +82,8 @@ class Material:
     `region`: the code that the report is about, "" for all. `made`: when the report was made. `incidents`: all
     that were open for a moment of the period. `repairs`: by region, maintainer, cause. `gaps`: spans of the
     period in which healthd did not see. `reached`: cameras whose reach was ever answered. `attributed`: usage and
-    attributable rates by maintainer. `exemptions`: filed for a moment of the period; `changes`: the change list.
+    attributable rates by maintainer; `further`: the rates that count cameras, by region. `exemptions`: filed for a
+    moment of the period; `changes`: the change list.
     `versions`: of a final month, the figures of each frozen copy, the first one first. A region with fewer cameras
     than `small_region` is ranked apart.
     """
@@ -109,6 +110,7 @@ class Material:
     gaps: Sequence[Span] = ()
     reached: frozenset[str] = frozenset()
     attributed: Figures | None = None
+    further: Figures | None = None
     exemptions: Sequence[Exemption] = ()
     changes: Sequence[Line] = ()
     versions: Sequence[Figures] = ()

@@ -163,7 +163,7 @@ def definitions(context: Context) -> list[Block]:
         "online",
         *(["intact"] if "intact" in context.rates else []),
         *(["usage"] if context.material.attributed else []),
-        "networked",
+        *(["further"] if context.material.further else ["networked"]),
         "verdict",
     ]
     return [

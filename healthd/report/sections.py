@@ -32,6 +32,10 @@ class Context:
         return keyed(self.material.figures)
 
     @cached_property
+    def further(self) -> Mapping[Key, Row]:
+        return keyed(self.material.further) if self.material.further else {}
+
+    @cached_property
     def before(self) -> Mapping[Key, Row]:
         return keyed(self.material.before) if self.material.before else {}
 
@@ -78,23 +82,6 @@ class Context:
         """A region and those above it."""
         inventory = self.material.inventory
         return [*inventory.line_of(code)] if code in inventory.regions else []
-
-    @cached_property
-    def registered(self) -> Mapping[str, tuple[int, int]]:
-        """region -> (cameras that are registered as in service in and below it, those of them ever reached)."""
-        counts: dict[str, tuple[int, int]] = {}
-        for camera in self.material.inventory.cameras.values():
-            if camera.in_service:
-                reached = camera.id in self.material.reached
-                for code in self.material.inventory.line_of(camera.placement.region):
-                    known, answered = counts.get(code, (0, 0))
-                    counts[code] = (known + 1, answered + reached)
-        return counts
-
-    def networked(self, code: str) -> Fraction | None:
-        """Of the cameras that are registered as in service there, those that were ever reached."""
-        known, answered = self.registered.get(code, (0, 0))
-        return Fraction(answered, known) if known else None
 
     def by_level(self) -> Iterator[tuple[str, list[str]]]:
         """(level, codes) of the regions that have rows, below the top one, from the top of the tree down."""

@@ -124,6 +124,16 @@ EN = {
     "gap": "Short by (cameras)",
     "raw_online": "Raw online rate",
     "raw_intact": "Raw intact rate",
+    # --- further rates
+    "further": "Further rates",
+    "further_intro": "These count cameras: good ÷ (good + bad), by the inventory as it is and by what was "
+    "read last in this period. A camera that could not be asked is not checked: neither good nor bad.",
+    "further_table": "Further rates by region",
+    "unchecked": "Not checked",
+    "def_further": "Further rates. Networked: ever reached, of those built. Coverage: built, of those "
+    "planned. HD share: at least 1280x720, of those installed within a year. Clock: at most 30 s off. "
+    "Resolution: what its class demands. Archive: mandatory fields filled in, code and coordinates valid, no "
+    "duplicates. Annotation: the picture shows the camera's name as in the inventory, and the time.",
     # --- trend
     "trend": "Trend over 13 months",
     "trend_intro": "The last 13 months of {place}; broken lines are targets. Months without data are left blank.",
