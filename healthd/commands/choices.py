@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
+from zoneinfo import ZoneInfo
 
 from healthd.config import Config
 from healthd.model import Inventory
-from healthd.periods import Span, parse_moment, parse_month
+from healthd.periods import Span, iso, parse_moment, parse_month
 from healthd.problems import Wrong, did_you_mean
 from healthd.setup import Setup
+from healthd.store import Store
 
 BY = ("region", "department", "unit", "maintainer", "camera")
 
@@ -40,6 +42,17 @@ def chosen_period(arguments: argparse.Namespace, config: Config) -> Span:
     if span.start >= span.end:
         raise Wrong("the period is empty or reversed", "--from must lie before --to")
     return span
+
+
+def known_period(store: Store, span: Span, zone: ZoneInfo) -> None:
+    """Raise Wrong where nothing is known of a period: healthd did not run yet, or no longer."""
+    begun, seen = store.first_heartbeat(), store.last_heartbeat()
+    if begun is None or seen is None:
+        raise Wrong(f"{store.path}: nothing was seen yet", "start `healthd run` and wait for the first answers")
+    if span.end <= begun:
+        raise Wrong("the period lies before the first data", f"healthd first ran {iso(begun, zone)}")
+    if seen <= span.start:
+        raise Wrong("nothing is known of this period", f"the last heartbeat was {iso(seen, zone)}")
 
 
 def with_profile(setup: Setup, name: str | None) -> Setup:

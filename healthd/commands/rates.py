@@ -11,7 +11,15 @@ from zoneinfo import ZoneInfo
 from healthd.assessed import assessed_figures, found_against
 from healthd.attributed import attributed_figures
 from healthd.buckets import Bucket
-from healthd.commands.choices import add_by, add_period, chosen_period, known_by, known_region, with_profile
+from healthd.commands.choices import (
+    add_by,
+    add_period,
+    chosen_period,
+    known_by,
+    known_period,
+    known_region,
+    with_profile,
+)
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.commands.progress import cameras_counted
 from healthd.commands.rate_definitions import print_definitions
@@ -20,7 +28,7 @@ from healthd.config import Config
 from healthd.figures import Figures, figures, month_span
 from healthd.incidents.attribution import ATTRIBUTED, DOORS
 from healthd.ledger import Ledger, ledgers, told
-from healthd.model import CLASSES
+from healthd.model import CLASSES, Moment
 from healthd.periods import Span, iso
 from healthd.pool import RATES
 from healthd.problems import Wrong, did_you_mean
@@ -81,6 +89,8 @@ def _rates(arguments: argparse.Namespace) -> int:
     try:
         if arguments.month:
             span = month_span(store, setup.config, arguments.month)
+        if not any((copy.start, copy.end) == (span.start, span.end) for copy in store.period_copies()):
+            known_period(store, span, setup.config.timezone)
         if arguments.explain:
             return _print_ledger(arguments, setup, store, span)
         if arguments.scores:
@@ -90,12 +100,13 @@ def _rates(arguments: argparse.Namespace) -> int:
         if arguments.findings:
             return _print_findings(arguments, setup, store, span)
         found = _read(arguments, setup, store, span)
+        begun = store.first_heartbeat() or 0
     finally:
         store.close()
     if arguments.json:
         print_json(found.as_json(setup.config.timezone))
     else:
-        _print(found, setup.config)
+        _print(found, setup.config, begun)
     return 0
 
 
@@ -154,7 +165,7 @@ def _known_camera(camera: str, store: Store) -> None:
         raise Wrong(f'--camera "{camera}": never seen', did_you_mean(camera, list(names)))
 
 
-def _print(found: Figures, config: Config) -> None:
+def _print(found: Figures, config: Config, begun: Moment) -> None:
     if not found.rows:
         print("Nothing was assessed in this period.")
         return
@@ -164,6 +175,8 @@ def _print(found: Figures, config: Config) -> None:
     print(_firmness(found, config))
     if config.simulated:
         print("SIMULATED DATA")
+    if begun > first.start:
+        print(f"healthd first ran {iso(begun, config.timezone)}: what was before is out of service")
     header = (
         first.by,
         "name",

@@ -12,12 +12,15 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+from healthd.incidents.attribution import Hold, attributed
 from healthd.model import Axis, CameraHistory, Flip, Inventory, Moment, Placement, Region, State
 from healthd.periods import parse_month
 from healthd.pool import Terms
-from healthd.profiles import BUILT_IN
+from healthd.profiles import BUILT_IN, Method
 from healthd.rates import rows
 from healthd.timeline import Watch
 from healthd.windows import Windows
@@ -73,6 +76,7 @@ def main() -> None:
         f"making up {cameras} cameras x {flips} flips", lambda: sum(1 for _ in fleet(cameras, flips, leaves))
     )
     bench_rates(cameras, flips, leaves, terms, making)
+    bench_methods(cameras, flips, leaves, terms, making)
     bench_windows(cameras, flips, leaves, terms, making)
 
 
@@ -85,6 +89,29 @@ def bench_rates(cameras: int, flips: int, leaves: list[str], terms: Terms, makin
 
         spent = timed(f"rates by {by}, {len(terms.profiles)} profiles", read)
         print(f"{'  without making up':60} {spent - making:8.3f} CPU s")
+
+
+def bench_methods(cameras: int, flips: int, leaves: list[str], terms: Terms, making: float) -> None:
+    """What counting heads and days costs, and laying bad seconds at doors."""
+    day = Method("daily_pass", pass_at=Fraction(9, 10))
+    for method in (Method("head_count", ("10:00", "22:00")), day):
+        some = replace(terms, profiles=[replace(BUILT_IN["default"], method=method)])
+
+        def read(some: Terms = some) -> int:
+            watch = Watch(BEATS, ZONE, MONTH.start, MONTH.end)
+            return sum(1 for _ in rows(fleet(cameras, flips, leaves), watch, some))
+
+        spent = timed(f"rates by region, method {method.kind}", read)
+        print(f"{'  without making up':60} {spent - making:8.3f} CPU s")
+
+    def lay() -> int:
+        watch = Watch(BEATS, ZONE, MONTH.start, MONTH.end)
+        one = replace(terms, profiles=[BUILT_IN["default"]])
+        held = {f"camera-{n}": [Hold(MONTH.start + n, MONTH.end, n % 4, True)] for n in range(0, cameras, 2)}
+        return sum(1 for _ in attributed(fleet(cameras, flips, leaves), watch, one, held))
+
+    spent = timed("usage and attributable by maintainer", lay)
+    print(f"{'  without making up':60} {spent - making:8.3f} CPU s")
 
 
 def bench_windows(cameras: int, flips: int, leaves: list[str], terms: Terms, making: float) -> None:
