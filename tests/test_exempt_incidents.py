@@ -146,6 +146,20 @@ def test_repair_time_stands_still_while_all_cameras_are_exempt() -> None:
     assert (town.one().due, town.one().paused) == (before.due, 0)
 
 
+def test_a_planned_exemption_moves_the_due_time_at_once() -> None:
+    """Crews plan by `due`: an exemption that begins before it moves it when it is filed, not when it begins."""
+    town = Filing()
+    town.down("c101")
+    town.later(60)
+    before = town.one()
+    town.exempt("camera:c101", 30, after=60)
+    town.later(1)
+    assert town.one().due == before.due + 30 * MINUTE
+    town.exempt("camera:c101", 30, after=24 * 60)
+    town.later(1)
+    assert town.one().due == before.due + 30 * MINUTE
+
+
 def test_a_repair_is_counted_without_the_time_that_was_exempt() -> None:
     """Once closed, an incident says how long its time stood still up to then; that survives the store."""
     town = Filing()

@@ -31,7 +31,7 @@ from healthd.store import Batch, Store, backup, restore
 from healthd.store.evidence_files import described, evidence_directory, keep_evidence
 
 PARENTS = {"32": "", "3201": "32", "3202": "32", "320101": "3201", "320102": "3201"}
-DEVICES = ("core", "a", "b", "a1", "a2")
+DEVICES = ("core", "a", "a1")
 LAST = 60
 
 

@@ -132,24 +132,27 @@ def test_exemptions_and_what_ended_them(store: Store, setup: Setup) -> None:
     store.file(exemption("E2", "camera:a", start + DAY, start + 5 * DAY, filed=start + 2, late=True))
     store.file(Ending("X2", "E2", start + 4 * DAY, "王", "ops", start + 3, "完工"))
     store.file(exemption("E3", "camera:c", start - 5 * DAY, start, filed=1))
+    store.file(exemption("E4", "camera:a", start + 4 * DAY, start + 4 * DAY + HOUR, filed=start + 4))
     found = listed(store, setup)
     assert [(line.record, line.effect, line.camera_ms) for line in found] == [
         ("E1", "out", 4 * DAY),
         ("E2", "out", 2 * DAY),
-        ("E2", "in", DAY),
+        ("E2", "in", DAY - HOUR),  # an hour of it is exempt still
+        ("E4", "out", HOUR),
     ]
     assert [(line.lever, line.late, line.approver) for line in found] == [
         ("exemption", False, "王科长"),
         ("exemption", True, "王科长"),
         ("exemption_end", False, "王"),
+        ("exemption", False, "王科长"),
     ]
     [row] = [
         row
         for row in figures(store, setup, MONTH).rows
         if (row.key, row.class_, row.rate, row.profile) == ("99", "all", "online", "default")
     ]
-    assert row.exempt == 6 * DAY
-    assert [line.camera_ms for line in listed(store, setup, "9902")] == [0, 0, 0]
+    assert row.exempt == 6 * DAY + HOUR
+    assert [line.camera_ms for line in listed(store, setup, "9902")] == [0, 0, 0, 0]
 
 
 def test_a_fault_that_counts_no_more(store: Store, setup: Setup) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -80,11 +80,11 @@ class Filed:
         cameras = {key for key, spans in _either(old.cameras, exempt.cameras) if spans[0] != spans[1]}
         return cameras, {key for key, spans in _either(old.devices, exempt.devices) if spans[0] != spans[1]}
 
-    def at(self, now: Moment, lines: Mapping[str, Sequence[str]]) -> tuple[Set[str], Set[str]]:
+    def at(self, now: Moment, line: Callable[[str], Sequence[str]]) -> tuple[Set[str], Set[str]]:
         """Take who is exempt at `now`; returns the cameras and devices that begin or cease to be, or whose cameras
-        do. `lines`: camera that is asked -> devices above it."""
+        do. `line`: the devices above a camera, none above one that is not asked."""
         cameras, devices, self.until = self.exempt.at(now)
-        below = Counter(device for camera in cameras for device in lines.get(camera, ()))
+        below = Counter(device for camera in cameras for device in line(camera))
         counted = {key for key, counts in _either(self._below, below) if counts[0] != counts[1]}
         moved = cameras ^ self.cameras, (devices ^ self.devices) | counted
         self.cameras, self.devices, self._below = cameras, devices, below

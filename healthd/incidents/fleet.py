@@ -336,8 +336,11 @@ class Fleet:
         """Take who is exempt at `now`; whoever begins or ceases to be is dirty. Cheap while nothing changes."""
         if now < self.filed.until:
             return
-        lines = {key: facts.line for key, facts in self.cameras.items() if facts.camera.asked}
-        self._touch(*self.filed.at(now, lines))
+        self._touch(*self.filed.at(now, self._asked_line))
+
+    def _asked_line(self, camera: str) -> tuple[str, ...]:
+        facts = self.cameras.get(camera)
+        return facts.line if facts is not None and facts.camera.asked else ()
 
     def _touch(self, cameras: Set[str], devices: Set[str]) -> None:
         self.dirty_cameras |= cameras & self.cameras.keys()
