@@ -113,8 +113,9 @@ def _stop_signals() -> asyncio.Event:
 # --- demo --------------------------------------------------------------------------------------------------
 
 
-def _demo(arguments: argparse.Namespace) -> int:
-    options = CityOptions(
+def _demo_options(arguments: argparse.Namespace) -> CityOptions:
+    """A lively city: outages, picture faults and dead switches, and short intervals."""
+    return CityOptions(
         cameras=arguments.cameras,
         dir=arguments.dir,
         seed=arguments.seed,
@@ -130,6 +131,10 @@ def _demo(arguments: argparse.Namespace) -> int:
         device_interval="60s",
         retry_interval="5s",
     )
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    options = _demo_options(arguments)
     programs = find_programs() if arguments.stack else None
     # A process of its own: the city's work is not the daemon's.
     context = multiprocessing.get_context("spawn")
