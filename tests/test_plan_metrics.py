@@ -12,6 +12,7 @@ from healthd.exposition import Format
 from healthd.incidents.gains import Standing, region_plans
 from healthd.live import Page
 from healthd.metrics import MetricsPage, PerCamera
+from healthd.metrics.plans import Plans
 from healthd.model import State
 from healthd.profiles import BUILT_IN
 from healthd.rates import Row
@@ -120,3 +121,25 @@ def test_window_that_is_being_computed_has_no_plan() -> None:
     text = render(replace(city([], SIX_DOWN), rows={}))
     assert samples(text, "healthd_region_plan_repairs") == {}
     assert samples(text, "healthd_region_plan_dropped") == {(): 0}
+
+
+def test_plans_of_a_dying_city_are_kept_for_a_while() -> None:
+    """With 400 cameras down they are worked out every six seconds only, and at once when the clock is set back."""
+    down = {f"i{number}": [f"c{number}-{each}" for each in range(100)] for number in range(4)}
+    page = city([now_row(TOWN, 400, 500)], down)
+    better = replace(page, rows={"now": [now_row(TOWN, 900, 0)]})
+    plans = Plans()
+    (first,) = plans.of(page)
+    assert len(first.plan.steps) == 4
+    for later, steps in ((5_900, 4), (6_100, 0), (-60_000, 0)):
+        (found,) = plans.of(replace(better, at=page.at + later))
+        assert len(found.plan.steps) == steps
+
+
+def test_plans_of_a_calm_city_are_always_fresh() -> None:
+    """With a handful of cameras down nothing is kept from one scrape to the next."""
+    page = city([now_row(TOWN, 87, 13)], SIX_DOWN)
+    plans = Plans()
+    assert plans.of(page)[0].plan.steps
+    healed = replace(page, at=page.at + 1000, rows={"now": [now_row(TOWN, 100, 0)]})
+    assert not plans.of(healed)[0].plan.steps

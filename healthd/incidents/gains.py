@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from healthd.incidents.incident import Incident
-from healthd.incidents.plan import Lift, Plan, lift, make_plan
+from healthd.incidents.plan import Lift, Plan, holders_of, lift, plan_of
 from healthd.model import Inventory
 from healthd.pool import Group
 from healthd.profiles import Profile
@@ -46,11 +46,10 @@ def region_plans(
     judged = [row for row in rows if row.target is not None]
     wanted = {_key(row): row for row in judged if row.gap_cameras}
     lifts = _lifts(wanted.keys(), standing, {one.name: one for one in profiles}, inventory)
+    holders = holders_of(incidents)
     plans = []
     for row in judged:
-        known = lifts.get(_key(row), {})
-        helping = [one for one in incidents if not known.keys().isdisjoint(one.camera_ids)] if known else []
-        plan = make_plan(helping, known, row.good, row.assessed, row.target)
+        plan = plan_of(holders, lifts.get(_key(row), {}), row.good, row.assessed, row.target)
         plans.append(RegionPlan(row.key, row.class_, row.rate, row.profile, plan))
     return plans
 

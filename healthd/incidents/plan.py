@@ -125,8 +125,27 @@ def make_plan(
     over. The list is the shortest there is as long as no camera is in two incidents that each hold several; else
     it still reaches the target.
     """
-    known = {one.id: one for one in incidents}
-    needs = _needs(known.values(), lifts)
+    return plan_of(holders_of(incidents), lifts, good, assessed, target)
+
+
+Holders = Mapping[str, Sequence[Incident]]
+"""Camera -> the open incidents that it is in."""
+
+
+def holders_of(incidents: Iterable[Incident]) -> Holders:
+    """Who holds each camera: worked out once for many plans."""
+    holders: dict[str, list[Incident]] = defaultdict(list)
+    for incident in {one.id: one for one in incidents}.values():
+        for camera in incident.camera_ids:
+            holders[camera].append(incident)
+    return holders
+
+
+def plan_of(
+    holders: Holders, lifts: Mapping[str, Lift], good: int, assessed: int, target: Fraction | None
+) -> Plan:
+    """As `make_plan`."""
+    known, needs = _needs(holders, lifts)
     unexplained = sum(1 for camera, one in lifts.items() if one.assessed <= 0 and camera not in needs)
     if target is None or not assessed:
         outcome = Outcome.NO_TARGET if target is None else Outcome.NOTHING_ASSESSED
@@ -149,13 +168,16 @@ _Needs = Mapping[str, frozenset[str]]
 """Camera -> the incidents that must all be repaired before it is good."""
 
 
-def _needs(incidents: Iterable[Incident], lifts: Mapping[str, Lift]) -> _Needs:
-    needs: dict[str, set[str]] = defaultdict(set)
-    for incident in incidents:
-        for camera in incident.camera_ids:
-            if camera in lifts and incident.kind in lifts[camera].kinds:
-                needs[camera].add(incident.id)
-    return {camera: frozenset(found) for camera, found in needs.items()}
+def _needs(holders: Holders, lifts: Mapping[str, Lift]) -> tuple[Mapping[str, Incident], _Needs]:
+    """The incidents by id that these cameras need, and who needs which."""
+    known: dict[str, Incident] = {}
+    needs = {}
+    for camera, one in lifts.items():
+        needed = [incident for incident in holders.get(camera, ()) if incident.kind in one.kinds]
+        if needed:
+            needs[camera] = frozenset(incident.id for incident in needed)
+            known.update((incident.id, incident) for incident in needed)
+    return known, needs
 
 
 def _groups(needs: _Needs, gains: Mapping[str, int]) -> list[Group]:

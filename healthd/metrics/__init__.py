@@ -19,7 +19,7 @@ from healthd.exposition import Format, encode
 from healthd.live import CameraView, Page
 from healthd.metrics.cameras import CameraSeries
 from healthd.metrics.incidents import INCIDENTS_SHOWN, incident_blocks
-from healthd.metrics.plans import plan_blocks
+from healthd.metrics.plans import Plans, plan_blocks
 from healthd.metrics.regions import region_blocks
 from healthd.model import State
 
@@ -54,6 +54,7 @@ class MetricsPage:
         shown: Callable[[], int] = lambda: INCIDENTS_SHOWN,
     ) -> None:
         self._shown = shown
+        self._plans = Plans()
         self._own = _WithoutCreated(registry)
         self._per_camera = per_camera
         self._cameras = CameraSeries()
@@ -66,7 +67,9 @@ class MetricsPage:
         own = [generate(self._own)]
         shown = self._shown()
         blocks = chain(
-            region_blocks(page, form), incident_blocks(page, form, shown), plan_blocks(page, form, shown)
+            region_blocks(page, form),
+            incident_blocks(page, form, shown),
+            plan_blocks(self._plans.of(page), form, shown),
         )
         return b"".join(chain(encode(blocks), self._cameras.blocks(cameras, form), own))
 
