@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 DEMO_PACKAGES := nftables fonts-noto-cjk
-TEST_PACKAGES := snmpd snmp prometheus prometheus-alertmanager nftables fping iputils-ping iproute2 chromium fonts-noto-cjk
+TEST_PACKAGES := snmpd snmp prometheus prometheus-alertmanager nftables fping iputils-ping iproute2 chromium fonts-noto-cjk postgresql
 BENCH_PACKAGES := gcc prometheus-blackbox-exporter prometheus-snmp-exporter
 
 .PHONY: help demo test test-slow check format lint types rules wheel bench bench-picture lock setup-demo setup-test clean

@@ -17,7 +17,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     InstanceOf,
-    ValidationInfo,
     create_model,
 )
 
@@ -32,7 +31,8 @@ from healthd.profile_options import Definitions, all_profiles, known_profile
 from healthd.profiles import Profile
 from healthd.report_options import MailOptions, ScheduledReport, Template
 from healthd.score_options import ScoreOptions
-from healthd.section import AbsolutePath, Address, Label, Network, Section, Share, Surroundings, surroundings
+from healthd.section import AbsolutePath, Address, Label, Network, Section, Share, Surroundings
+from healthd.store_options import StoreOptions
 from healthd.web_options import WebOptions
 from healthd.yamltext import Document, in_order, read_yaml
 from probes import PROBES
@@ -70,44 +70,10 @@ class StateOptions(Section):
     picture_max_age: Duration | None = None
 
 
-def _at_least_two_months(seconds: float) -> float:
-    if seconds < 62 * _DAY:
-        raise Wrong("is shorter than 62 days", "the previous month's rates are made from it: write 62d or more")
-    return seconds
-
-
-class Retention(Section):
-    """How long the store keeps what; seconds."""
-
-    flips: Annotated[Duration, AfterValidator(_at_least_two_months)] = 400 * _DAY
-    days: Annotated[Duration, AfterValidator(_at_least_two_months)] = 3650 * _DAY
-
-
-def _store_url(value: object, info: ValidationInfo) -> str:
-    """An SQLAlchemy URL with the absolute path of the SQLite file."""
-    text = str(value)
-    if text.startswith(("postgresql:", "postgresql+", "postgres:")):
-        # The URL may hold a password: it is not repeated.
-        raise Wrong("this version stores in SQLite only", "write sqlite:///healthd.db")
-    scheme, slashes, path = text.partition(":///")
-    if scheme != "sqlite" or not slashes or not path.strip() or path.startswith(":") or "?" in path:
-        raise Wrong(
-            "is not the URL of an SQLite file", "write sqlite:///healthd.db, or sqlite:////absolute/path.db"
-        )
-    return f"sqlite:///{surroundings(info).directory / path}"
-
-
 class PeriodOptions(Section):
     """How months become final; seconds. `appeal`: how long a published month can be appealed against."""
 
     appeal: Duration = 7 * _DAY
-
-
-class StoreOptions(Section):
-    """Where flips, heartbeats and histories are kept. `url` is absolute."""
-
-    url: Annotated[str, BeforeValidator(_store_url), Field(validate_default=True)] = "sqlite:///healthd.db"
-    retention: Retention = Retention()
 
 
 class MetricsOptions(Section):

@@ -149,7 +149,7 @@ def copy_of(store: Store, copy: PeriodCopy) -> Copy:
     try:
         return unpack(store.period_content(copy))
     except (ValueError, LookupError, TypeError, zlib.error) as error:
-        raise damaged(store.path, f"the {copy.standing} copy of {copy.month}: {error!r}") from error
+        raise damaged(store.name, f"the {copy.standing} copy of {copy.month}: {error!r}") from error
 
 
 def frozen_terms(store: Store, span: Span) -> Terms | None:

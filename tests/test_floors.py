@@ -24,7 +24,7 @@ FLOORS = (
     "probes.annotation probes.device probes.frame probes.onvif probes.ping probes.snmp",
     "probes",
     "healthd healthd.agenda healthd.exposition healthd.geometry healthd.jobs healthd.problems healthd.profiles"
-    " healthd.words",
+    " healthd.store_url healthd.words",
     "healthd.device_code healthd.fields healthd.model healthd.profile_words healthd.rows healthd.tables"
     " healthd.yamltext",
     "healthd.dashboards healthd.daylight healthd.disagreements healthd.kept healthd.periods healthd.section"
@@ -34,7 +34,7 @@ FLOORS = (
     " healthd.fleet_rows"
     " healthd.incident_options"
     " healthd.picture_options healthd.picture_state healthd.profile_options healthd.timeline healthd.web_options",
-    "healthd.false_alarms healthd.hook_options healthd.report_options",
+    "healthd.false_alarms healthd.hook_options healthd.report_options healthd.store_options",
     "healthd.alerting_options",
     "healthd.buckets healthd.config healthd.exemptions healthd.gallery healthd.inventory",
     "healthd.alerting healthd.config_levers healthd.exemption_view healthd.filing healthd.pool",

@@ -328,7 +328,7 @@ def test_damaged_pages_are_reported(store: Store, url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("postgresql://localhost/healthd", "postgresql is not supported yet"),
+        ("mysql://localhost/healthd", "mysql is not kept in a file"),
         ("sqlite://", "names no file"),
         ("healthd.db", "not a database URL"),
         ("sqlite:////proc/healthd.db", "/proc/healthd.db.lock: No such file or directory"),

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from healthd.config import Config, Retention, StoreOptions, load_config
+from healthd.config import Config, load_config
 from healthd.model import Axis, Flip, State
 from healthd.store import Batch, Store
+from healthd.store_options import Retention, StoreOptions
 from healthd.upkeep import Upkeep
 
 DAY = 86_400_000

@@ -58,7 +58,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     finally:
         store.close()
     if found is None:
-        raise Wrong(f"{store.path}: nothing was seen yet", "start `healthd run` and wait for the first answers")
+        raise Wrong(f"{store.name}: nothing was seen yet", "start `healthd run` and wait for the first answers")
     zone = setup.config.timezone
     if arguments.json:
         print_json(found.as_json(zone))

@@ -175,7 +175,7 @@ def gather_work(store: Store, setup: Setup, period: Period, region: str, maintai
 
 
 def _nothing_seen(store: Store) -> Wrong:
-    return Wrong(f"{store.path}: nothing was seen yet", "start `healthd run` and wait for the first answers")
+    return Wrong(f"{store.name}: nothing was seen yet", "start `healthd run` and wait for the first answers")
 
 
 def _known(store: Store, span: Span) -> Moment:

@@ -1,29 +1,30 @@
-"""What must survive: flips, heartbeats, where every camera stood, incidents and their feed. SQLite, one writer."""
+"""What must survive: flips, heartbeats, where every camera stood, incidents and their feed. SQLite or
+PostgreSQL, one writer."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
 from healthd.model import Ending, Exemption, Moment
 from healthd.store import courses, period_rows
-from healthd.store.connect import reading_engine, writing_engine
 from healthd.store.copies import Manifest, backup, restore
 from healthd.store.disagreement_rows import prune_disagreements
 from healthd.store.errors import StoreError, explained
 from healthd.store.exemption_rows import write_records
-from healthd.store.files import Lock, is_locked, path_of
+from healthd.store.files import Lock
 from healthd.store.flip_rows import prune_flips
+from healthd.store.homes import FileHome, Home, home_of
 from healthd.store.incident_rows import prune_happenings, prune_incidents
 from healthd.store.migrations import STEPS, Step, Steps, check, upgrade, version_of
 from healthd.store.period_rows import PeriodCopy
 from healthd.store.read import Reader, Standing
 from healthd.store.write import Batch, Bundle, known_keys, prune_heartbeats, write_rows
 from healthd.store.writer import Writer
+from healthd.store_url import StoreUrl
 
 __all__ = [
     "Batch",
@@ -33,6 +34,7 @@ __all__ = [
     "Step",
     "Store",
     "StoreError",
+    "StoreUrl",
     "Writer",
     "backup",
     "restore",
@@ -45,8 +47,9 @@ _PRUNED_AT_ONCE = 1000  # cameras (or rows) a transaction: a flip never waits lo
 class Store(Reader):
     """One store, open. Opened as writer it holds the lock that keeps a second healthd away."""
 
-    def __init__(self, path: Path, reading: Engine, writing: Engine | None, lock: Lock | None) -> None:
-        super().__init__(path, reading)
+    def __init__(self, home: Home, reading: Engine, writing: Engine | None, lock: Lock | None) -> None:
+        super().__init__(home.path, reading, home.name)
+        self._home = home
         self._writing_engine = writing
         self._lock = lock
         self._turn = threading.Lock()  # writes and clean-up come from different threads
@@ -54,31 +57,31 @@ class Store(Reader):
 
     @classmethod
     def open(cls, url: str, *, writer: bool, steps: Steps = STEPS) -> Store:
-        """Open `sqlite:///FILE`. A writer creates the file or brings it to this program's version, after a copy.
+        """Open `sqlite:///FILE` or `postgresql://...` (a `StoreUrl`, if it takes a password). A writer creates the
+        tables or brings them to this program's version; of a file it keeps a copy first.
 
         Raises StoreError: locked by another healthd, read-only, not a database, not a store, newer than the
-        program; for a reader also absent or older.
+        program, not reached; for a reader also absent or older.
         """
-        path = path_of(url)
-        return _open_writer(path, steps) if writer else _open_reader(path, steps)
-
-    def in_use(self) -> bool:
-        """Whether a daemon has this store open."""
-        return is_locked(self.path)
+        home = home_of(url)
+        return _open_writer(home, steps) if writer else _open_reader(home, steps)
 
     @classmethod
     def open_beside(cls, url: str) -> Store:
         """Open a store to append records to it, whether a daemon has it open or not: a few short transactions of
         this process between those of the other. Raises StoreError like `open` for a reader."""
-        path = path_of(url)
-        reader = _open_reader(path, STEPS)
+        home = home_of(url)
+        reader = _open_reader(home, STEPS)
         try:
-            with explained(path):
-                writing = writing_engine(path)
+            writing = home.writing(alone=False)
         except StoreError:
             reader.close()
             raise
-        return cls(path, reader._engine, writing, None)
+        return cls(home, reader._engine, writing, None)
+
+    def in_use(self) -> bool:
+        """Whether a daemon has this store open."""
+        return self._home.in_use()
 
     def close(self) -> None:
         """Close every connection and give up the lock; harmless twice."""
@@ -179,10 +182,10 @@ class Store(Reader):
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with self._turn, explained(self.path):
+        with self._turn, explained(self.name):
             engine = self._writing_engine
             if engine is None:
-                raise StoreError(f"{self.path}: not open for writing: it was closed, or opened for reading only")
+                raise StoreError(f"{self.name}: not open for writing: it was closed, or opened for reading only")
             try:
                 with engine.connect() as connection:
                     yield connection
@@ -192,38 +195,39 @@ class Store(Reader):
                 raise
 
 
-def _open_writer(path: Path, steps: Steps) -> Store:
-    lock = Lock(path)
+def _open_writer(home: Home, steps: Steps) -> Store:
+    lock = Lock(home.path) if isinstance(home, FileHome) else None  # PostgreSQL holds its own, by the session
     try:
-        if path.exists():
-            _look(path)  # read-only: somebody else's database must not even be switched to WAL
-        with explained(path):
-            writing = writing_engine(path)
+        if home.exists():
+            _look(home)  # read-only: somebody else's database must not even be switched to WAL
+        writing = home.writing(alone=True)
     except StoreError:
-        lock.release()
+        if lock is not None:
+            lock.release()
         raise
-    store = Store(path, reading_engine(path), writing, lock)
+    store = Store(home, home.reading(), writing, lock)
     try:
-        with explained(path):
-            upgrade(writing, path, steps)
+        with explained(home.name):
+            upgrade(writing, home, steps)
     except BaseException:
         store.close()
         raise
     return store
 
 
-def _open_reader(path: Path, steps: Steps) -> Store:
-    if not path.exists():
-        raise StoreError(f"{path}: there is no store yet: start `healthd run` first, or correct store.url")
-    check(_look(path), path, steps)
-    return Store(path, reading_engine(path), None, None)
+def _open_reader(home: Home, steps: Steps) -> Store:
+    version = _look(home) if home.exists() else 0
+    if not version:
+        raise StoreError(f"{home.name}: there is no store yet: start `healthd run` first, or correct store.url")
+    check(version, home, steps)
+    return Store(home, home.reading(), None, None)
 
 
-def _look(path: Path) -> int:
-    """The version of the store that is there; raises StoreError where it is none."""
-    engine = reading_engine(path)
+def _look(home: Home) -> int:
+    """The version of the store that is there, 0 where there are no tables; raises StoreError where it is none."""
+    engine = home.reading()
     try:
-        with explained(path), engine.connect() as connection:
-            return version_of(connection, path)
+        with explained(home.name), engine.connect() as connection:
+            return version_of(connection, home)
     finally:
         engine.dispose()

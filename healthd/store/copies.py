@@ -17,7 +17,8 @@ from sqlalchemy import create_engine
 from healthd.model import Moment
 from healthd.store.errors import StoreError, damaged, explained
 from healthd.store.evidence_files import copy_evidence, evidence_directory
-from healthd.store.files import Lock, beside, copy_database, create, path_of, replace_durably, sync
+from healthd.store.files import Lock, beside, copy_database, create, replace_durably, sync
+from healthd.store.homes import FileHome, home_of
 from healthd.store.migrations import STEPS, Steps, newest, version_of
 
 _COPY = "healthd.db"
@@ -42,7 +43,7 @@ def backup(url: str, directory: Path, at: Moment) -> Manifest:
     The copy is checked whole before its manifest is written. Raises StoreError: no store there, or damaged; the
     directory holds a backup already, or cannot be written.
     """
-    path = path_of(url)
+    path = _file_of(url)
     if not path.exists():
         raise StoreError(f"{path}: there is no store to back up: correct store.url")
     copy, manifest_file = directory / _COPY, directory / _MANIFEST
@@ -70,7 +71,7 @@ def restore(directory: Path, url: str, at: Moment, *, force: bool = False, steps
     Raises StoreError, and changes nothing: no backup there, damaged or newer than this program; the store is in
     use; a store is there and `force` is not given.
     """
-    path = path_of(url)
+    path = _file_of(url)
     manifest = _verified(directory, steps)
     lock, new = Lock(path), beside(path, ".restoring")
     try:
@@ -85,6 +86,17 @@ def restore(directory: Path, url: str, at: Moment, *, force: bool = False, steps
     finally:
         new.unlink(missing_ok=True)
         lock.release()
+
+
+def _file_of(url: str) -> Path:
+    """The store's file; raises StoreError for a store that is in none."""
+    home = home_of(url)
+    if not isinstance(home, FileHome):
+        raise StoreError(
+            f"{home.name}: PostgreSQL has its own tools: pg_dump -Fc copies a store while the daemon runs, "
+            "pg_restore --clean brings it back while no daemon runs"
+        )
+    return home.path
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -162,7 +174,7 @@ def _checked_version(copy: Path) -> int:
             found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
             if found != "ok":
                 raise damaged(copy, str(found))
-            return version_of(connection, copy)
+            return version_of(connection, FileHome(copy))
     finally:
         engine.dispose()
 

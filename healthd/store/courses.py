@@ -22,6 +22,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert
 
 from healthd.model import Axis, Moment, State
 from healthd.store import schema
+from healthd.store.sql import replace_rows
 from healthd.timeline import FOREVER, entries_since
 
 Code: TypeAlias = int
@@ -242,7 +243,6 @@ def forget(connection: Connection, before: Moment, limit: int) -> int:
 
 
 _ONE = and_(_courses.camera == bindparam("b_camera"), _courses.month == bindparam("b_month"))
-_UPDATE = update(schema.courses).where(_ONE).values(before=bindparam("b_before"), changes=bindparam("b_changes"))
 
 
 class _Codes:
@@ -286,24 +286,22 @@ class _Course:
     month: int
     before: list[Steps] = field(default_factory=lambda: [[] for _ in schema.AXES])
     changes: list[Steps] = field(default_factory=lambda: [[] for _ in schema.AXES])
-    stored: bool = False
     changed: bool = False
 
     @classmethod
     def read(cls, month: int, before: bytes, changes: bytes, codes: _Codes) -> _Course:
-        course, begun = cls(month, stored=True), begin_of(month)
+        course, begun = cls(month), begin_of(month)
         for at, code in _BEFORE.iter_unpack(before):
             course.before[codes.axis(code)].append((at, code))
         for since, code in _CHANGE.iter_unpack(changes):
             course.changes[codes.axis(code)].append((begun + since, code))
         return course
 
-    def row(self, camera: int, prefix: str = "") -> dict[str, Any]:
+    def row(self, camera: int) -> dict[str, Any]:
         begun = begin_of(self.month)
         before = b"".join(_BEFORE.pack(*step) for steps in self.before for step in steps)
         changes = b"".join(_CHANGE.pack(at - begun, code) for steps in self.changes for at, code in steps)
-        values = {"camera": camera, "month": self.month, "before": before, "changes": changes}
-        return {prefix + name: value for name, value in values.items()}
+        return {"camera": camera, "month": self.month, "before": before, "changes": changes}
 
     def put(self, axis: int, at: Moment, code: Code) -> None:
         """Take in the next flip that was written."""
@@ -339,9 +337,4 @@ def _pack_cameras(
         for earlier, later in pairwise(in_order):
             later.follow(earlier, codes)
     changed = [(camera, course) for camera, mine in courses.items() for course in mine.values() if course.changed]
-    fresh = [course.row(camera) for camera, course in changed if not course.stored]
-    if fresh:
-        connection.execute(insert(schema.courses), fresh)
-    known = [course.row(camera, "b_") for camera, course in changed if course.stored]
-    if known:
-        connection.execute(_UPDATE, known)
+    replace_rows(connection, schema.courses, [course.row(camera) for camera, course in changed])

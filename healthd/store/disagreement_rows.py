@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, or_, select
-from sqlalchemy.dialects.sqlite import insert
 
 from healthd.disagreements import Disagreement, Discord
 from healthd.model import Moment
 from healthd.store import schema
+from healthd.store.sql import insert
 
 _TABLE, _CAMERAS = schema.disagreements, schema.cameras
 _columns = _TABLE.c

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from healthd.exemptions import Cover, folded
 from healthd.model import (
@@ -21,6 +20,7 @@ from healthd.model import (
     ScopeKind,
 )
 from healthd.store import schema
+from healthd.store.sql import insert, replace_rows
 
 _FILED, _LINKS, _LEVERS = schema.exemptions, schema.device_links, schema.lever_changes
 _filed, _links, _levers, _regions = _FILED.c, _LINKS.c, _LEVERS.c, schema.regions.c
@@ -139,8 +139,7 @@ def write_links(connection: Connection, links: Iterable[tuple[DeviceLink, Moment
         }
         for link, recorded in links
     ]
-    if rows:
-        connection.execute(insert(_LINKS).prefix_with("OR REPLACE"), rows)
+    replace_rows(connection, _LINKS, rows)
 
 
 def read_links(connection: Connection) -> list[DeviceLink]:

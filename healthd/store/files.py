@@ -24,7 +24,7 @@ def path_of(url: str) -> Path:
     except ArgumentError as error:
         raise StoreError(f"store.url {url!r} is not a database URL: {remedy}") from error
     if parsed.get_backend_name() != "sqlite":
-        raise StoreError(f"store.url: {parsed.get_backend_name()} is not supported yet: {remedy}")
+        raise StoreError(f"store.url: {parsed.get_backend_name()} is not kept in a file: {remedy}")
     if not parsed.database or parsed.database == ":memory:":
         raise StoreError(f"store.url {url!r} names no file: {remedy}")
     path = Path(parsed.database)

@@ -7,17 +7,16 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, or_, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Select, delete, or_, select
 
 from healthd.incidents.incident import Happening, Incident, What, restored, stored
 from healthd.model import Moment
 from healthd.store import schema
+from healthd.store.sql import insert, one_of, replace_rows
 
 _INCIDENTS, _HAPPENINGS = schema.incidents, schema.happenings
 _incidents, _happenings = _INCIDENTS.c, _HAPPENINGS.c
 
-_REPLACE = insert(_INCIDENTS).prefix_with("OR REPLACE")
 _PART = 500  # digests a query: bounds the number of SQL parameters
 
 
@@ -40,7 +39,7 @@ def write_happenings(connection: Connection, happenings: Iterable[Happening]) ->
         return
     connection.execute(insert(_HAPPENINGS), [row for row, _ in rows.values()])
     latest = {incident.id: _incident_row(incident, row["fields"]) for row, incident in rows.values()}
-    connection.execute(_REPLACE, [*latest.values()])
+    replace_rows(connection, _INCIDENTS, latest.values())
 
 
 def _row(happening: Happening) -> dict[str, Any]:
@@ -71,9 +70,7 @@ def within(start: Moment, end: Moment, regions: Collection[str] | None, maintain
     """The JSON of incidents opened before `end` and not closed before `start`."""
     query = _IN_ORDER.where(_incidents.opened < end, or_(_incidents.closed == 0, _incidents.closed >= start))
     if regions is not None:
-        # One parameter whatever the number of regions: a city may have more than a statement takes.
-        codes = schema.compact(sorted(regions))
-        query = query.where(_incidents.region.in_(select(func.json_each(codes).table_valued("value").c.value)))
+        query = query.where(one_of(_incidents.region, regions))
     return query if maintainer is None else query.where(_incidents.maintainer == maintainer)
 
 

@@ -23,8 +23,10 @@ UNDECODABLE = (ValueError, LookupError, TypeError)
 class LeverReader:
     """Read access to one store; any thread may call any method, all raise StoreError for what the disk does."""
 
-    def __init__(self, path: Path, engine: Engine) -> None:
+    def __init__(self, path: Path, engine: Engine, name: str = "") -> None:
+        """`path`: the store's file, or where files that belong to it are kept. `name`: the store in messages."""
         self.path = path
+        self.name = name or str(path)
         self._engine = engine
 
     def close(self) -> None:
@@ -33,7 +35,7 @@ class LeverReader:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with explained(self.path), self._engine.connect() as connection:
+        with explained(self.name), self._engine.connect() as connection:
             yield connection
 
     def exemptions(self, start: Moment = 0, end: Moment = FOREVER) -> list[Exemption]:
@@ -95,4 +97,4 @@ class LeverReader:
         try:
             yield
         except UNDECODABLE as error:
-            raise damaged(self.path, f"{what}: {error!r}") from error
+            raise damaged(self.name, f"{what}: {error!r}") from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 from sqlalchemy import Connection, Engine, false, func, inspect, select, update
@@ -13,16 +12,22 @@ from sqlalchemy import Connection, Engine, false, func, inspect, select, update
 from healthd.store import schema
 from healthd.store.errors import StoreError, explained
 from healthd.store.files import beside, copy_database
+from healthd.store.homes import FileHome, Home
 
 log = logging.getLogger("healthd.store")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Brings the store to the next version inside one transaction. `name`: what it does, for the log."""
+    """Brings the store to the next version inside one transaction. `name`: what it does, for the log.
+
+    `apply` is for SQLite. In PostgreSQL tables that are missing are made by themselves; `postgresql` does what
+    else there is to do, before that.
+    """
 
     name: str
     apply: Callable[[Connection], None]
+    postgresql: Callable[[Connection], None] | None = None
 
 
 Steps: TypeAlias = Sequence[Step]
@@ -114,49 +119,72 @@ def newest(steps: Steps) -> int:
     return 1 + len(steps)
 
 
-def version_of(connection: Connection, path: Path) -> int:
-    """The store's version; 0 where the file is empty. Raises StoreError for a database that is not a store."""
+def version_of(connection: Connection, home: Home) -> int:
+    """The store's version; 0 where the database is empty. Raises StoreError for one that is not a store."""
     tables = inspect(connection).get_table_names()
     if not tables:
         return 0
     if schema.versions.name not in tables:
-        raise StoreError(f"{path}: a SQLite database, but not healthd's: name another file in store.url")
+        what = "a SQLite database" if isinstance(home, FileHome) else "a database"
+        raise StoreError(f"{home.name}: {what}, but not healthd's: name another one in store.url")
     return connection.execute(select(func.max(schema.versions.c.version))).scalar() or 0
 
 
-def check(version: int, path: Path, steps: Steps) -> None:
+def check(version: int, home: Home, steps: Steps) -> None:
     """Raise StoreError unless this program can read a store of `version`."""
     if version > newest(steps):
         raise StoreError(
-            f"{path}: schema version {version} is newer than this program's {newest(steps)}: "
-            f"install the healthd that wrote it, or restore the copy {path.name}.vN.bak made before the upgrade"
+            f"{home.name}: schema version {version} is newer than this program's {newest(steps)}: "
+            "install the healthd that wrote it, or restore the copy "
+            f"{home.path.name}.vN.bak made before the upgrade"
         )
     if version < newest(steps):
         raise StoreError(
-            f"{path}: schema version {version} is older than this program's {newest(steps)}: "
+            f"{home.name}: schema version {version} is older than this program's {newest(steps)}: "
             "start `healthd run` once, it copies and upgrades the store"
         )
 
 
-def upgrade(engine: Engine, path: Path, steps: Steps) -> None:
-    """Create or upgrade the store; raises StoreError where it is newer. Before the first step a copy is made."""
+def upgrade(engine: Engine, home: Home, steps: Steps) -> None:
+    """Create or upgrade the store; raises StoreError where it is newer. Before the first step a file is copied."""
     with engine.connect() as connection:
-        version = version_of(connection, path)
+        version = version_of(connection, home)
         if version == 0:
             _create(connection, newest(steps))
             return
         # Read-only? Say so now, not at the first flip. (SQLite lets even BEGIN IMMEDIATE pass.)
         connection.execute(update(schema.versions).where(false()).values(version=version))
     if version > newest(steps):
-        check(version, path, steps)
+        check(version, home, steps)
+    if not isinstance(home, FileHome):
+        _upgrade_database(engine, home, version, steps)
+        return
     for number in range(version, newest(steps)):
         if number == version:
-            copy = beside(path, f".v{version}.bak")
-            copy_database(path, copy)
+            copy = beside(home.path, f".v{version}.bak")
+            copy_database(home.path, copy)
             log.info("store copied before its upgrade: copy=%s", copy)
         step = steps[number - 1]
-        with explained(f"{path}: upgrade to version {number + 1} ({step.name})"), engine.begin() as connection:
+        what = f"{home.name}: upgrade to version {number + 1} ({step.name})"
+        with explained(what), engine.begin() as connection:
             step.apply(connection)
+            connection.execute(schema.versions.insert(), {"version": number + 1})
+        log.info("store upgraded: version=%d step=%r", number + 1, step.name)
+
+
+def _upgrade_database(engine: Engine, home: Home, version: int, steps: Steps) -> None:
+    """PostgreSQL: new tables are made as the schema has them, all steps in one transaction."""
+    for number in range(version, newest(steps)):
+        step = steps[number - 1]
+        if number == version:
+            log.info("store is upgraded; pg_dump keeps a copy store=%s", home.name)
+        with (
+            explained(f"{home.name}: upgrade to version {number + 1} ({step.name})"),
+            engine.begin() as connection,
+        ):
+            if step.postgresql is not None:
+                step.postgresql(connection)
+            schema.metadata.create_all(connection)
             connection.execute(schema.versions.insert(), {"version": number + 1})
         log.info("store upgraded: version=%d step=%r", number + 1, step.name)
 

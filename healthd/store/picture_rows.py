@@ -6,13 +6,12 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from healthd.model import PictureReference
 from healthd.store import schema
+from healthd.store.sql import replace_rows
 
 _TABLE, _CAMERAS = schema.picture_references, schema.cameras
-_REPLACE = insert(_TABLE).prefix_with("OR REPLACE")
 
 
 def write_references(
@@ -29,7 +28,7 @@ def write_references(
             {"camera": key(one.camera), "lit": one.lit, "at": one.at, "fingerprint": one.fingerprint}
             for one in learnt
         ]
-        connection.execute(_REPLACE, rows)
+        replace_rows(connection, _TABLE, rows)
 
 
 def of_camera(camera: str) -> Select[Any]:

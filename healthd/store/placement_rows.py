@@ -8,10 +8,11 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from healthd.model import Lifecycle, Moment, Placement, PlacementChange
 from healthd.store import schema
+from healthd.store.sql import one_of
 
 _cameras, _placements = schema.cameras.c, schema.placements.c
 
@@ -42,9 +43,7 @@ def changes_within(
         .order_by(_cameras.id, _placements.at, _placements.recorded)
     )
     if cameras is not None:
-        # One parameter whatever the number of cameras.
-        wanted = func.json_each(schema.compact(sorted(cameras))).table_valued("value").c.value
-        query = query.where(_cameras.id.in_(select(wanted)))
+        query = query.where(one_of(_cameras.id, cameras))
     for camera, rows in groupby(connection.execute(query), key=itemgetter(0)):
         last = {at: (recorded, author, placement(tuple(rest))) for _, at, recorded, author, *rest in rows}
         entries = [(start, (0, "", None)), *last.items()] if min(last) >= start else [*last.items()]

@@ -62,7 +62,7 @@ class Reader(LeverReader):
                 try:
                     yield from _histories(connection, cover, part, Span(start, end), courses, alarms=alarms)
                 except (*UNDECODABLE, struct.error) as error:
-                    raise damaged(self.path, f"history of {part[0][0]} to {part[-1][0]}: {error!r}") from error
+                    raise damaged(self.name, f"history of {part[0][0]} to {part[-1][0]}: {error!r}") from error
 
     def heartbeats(self, start: Moment, end: Moment) -> list[tuple[Moment, Moment]]:
         """When healthd ran and saw within [start, end): sorted spans that neither touch nor overlap."""
@@ -100,7 +100,7 @@ class Reader(LeverReader):
         with self._reading() as connection:
             found = period_rows.content(connection, copy.seq)
         if found is None:
-            raise damaged(self.path, f"the {copy.standing} copy of {copy.month} is gone")
+            raise damaged(self.name, f"the {copy.standing} copy of {copy.month} is gone")
         return found
 
     def settled(self) -> Moment:
@@ -153,7 +153,7 @@ class Reader(LeverReader):
         try:
             return disagreement_rows.disagreements(rows)
         except UNDECODABLE as error:
-            raise damaged(self.path, f"disagreements: {error!r}") from error
+            raise damaged(self.name, f"disagreements: {error!r}") from error
 
     def regions(self) -> dict[str, Region]:
         """Every region that was ever known, as it was named last."""
@@ -170,7 +170,7 @@ class Reader(LeverReader):
         try:
             return {camera: schema.decode_memory(text) for camera, text in rows}
         except UNDECODABLE as error:
-            raise damaged(self.path, f"memories: {error!r}") from error
+            raise damaged(self.name, f"memories: {error!r}") from error
 
     def names(self) -> dict[str, str]:
         """The name last known of every camera that was ever known."""
@@ -223,7 +223,7 @@ class Reader(LeverReader):
         try:
             return [incident_rows.happening(tuple(row)) for row in rows]
         except UNDECODABLE as error:
-            raise damaged(self.path, f"happenings after {since_seq}: {error!r}") from error
+            raise damaged(self.name, f"happenings after {since_seq}: {error!r}") from error
 
     def feed_of(self, start: Moment, end: Moment) -> Iterator[Happening]:
         """The feed of the incidents opened before `end` and not closed before `start`, in order, their whole
@@ -234,7 +234,7 @@ class Reader(LeverReader):
                 for row in rows:
                     yield incident_rows.happening(tuple(row))[1]
             except UNDECODABLE as error:
-                raise damaged(self.path, f"happenings of {start} to {end}: {error!r}") from error
+                raise damaged(self.name, f"happenings of {start} to {end}: {error!r}") from error
 
     def _incidents(self, query: Select[Any]) -> list[Incident]:
         with self._reading() as connection:
@@ -242,7 +242,7 @@ class Reader(LeverReader):
         try:
             return [incident_rows.incident(text) for text in texts]
         except UNDECODABLE as error:
-            raise damaged(self.path, f"incidents: {error!r}") from error
+            raise damaged(self.name, f"incidents: {error!r}") from error
 
     def _read_flips(self, query: Select[Any]) -> list[Flip]:
         with self._reading() as connection:
@@ -250,19 +250,19 @@ class Reader(LeverReader):
         try:
             return [_flip(tuple(row)) for row in rows]
         except UNDECODABLE as error:
-            raise damaged(self.path, f"flips: {error!r}") from error
+            raise damaged(self.name, f"flips: {error!r}") from error
 
     def _state(self, code: int) -> State:
         try:
             return schema.STATES[code]
         except UNDECODABLE as error:
-            raise damaged(self.path, f"state {code!r}") from error
+            raise damaged(self.name, f"state {code!r}") from error
 
     def _placement(self, row: tuple[Any, ...]) -> Placement | None:
         try:
             return placement(row)
         except UNDECODABLE as error:
-            raise damaged(self.path, f"placement {row!r}") from error
+            raise damaged(self.name, f"placement {row!r}") from error
 
 
 def _whole_flips() -> Select[Any]:

@@ -38,6 +38,8 @@ STATE_CODES = {state: code for code, state in enumerate(STATES)}
 
 metadata = MetaData()
 
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # SQLite gives numbers to INTEGER keys only
+
 versions = Table(
     "schema_versions",
     metadata,
@@ -59,7 +61,7 @@ flips = Table(
     # Rows stand in the order they were decided, evidence and all: a storm appends, it does not scatter.
     "flips",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _NUMBER, primary_key=True),
     Column("camera", Integer, ForeignKey("cameras.key"), nullable=False),
     Column("axis", SmallInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
@@ -197,7 +199,7 @@ happenings = Table(
     # The feed: only ever appended. A number is never given twice, not even after the newest row was forgotten.
     "happenings",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("seq", _NUMBER, primary_key=True, autoincrement=True),
     Column("at", BigInteger, nullable=False),
     Column("incident", String(64), nullable=False),
     Column("what", Text, nullable=False),

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Table, delete, func, select
 
 from healthd.disagreements import Disagreement
 from healthd.incidents.incident import Happening
@@ -27,6 +26,7 @@ from healthd.store.disagreement_rows import write_disagreements
 from healthd.store.exemption_rows import write_levers, write_links
 from healthd.store.incident_rows import write_happenings
 from healthd.store.picture_rows import write_references
+from healthd.store.sql import greater, insert, replace_rows
 from probes.base import Memory
 
 
@@ -133,18 +133,21 @@ _CAMERAS, _FLIPS, _BEATS = schema.cameras, schema.flips, schema.heartbeats
 _INSERT_FLIP = insert(_FLIPS).on_conflict_do_nothing()
 _INSERT_BEAT = insert(_BEATS)
 _MOVE_BEAT = _INSERT_BEAT.on_conflict_do_update(
-    index_elements=["start"], set_={"end": func.max(_BEATS.c.end, _INSERT_BEAT.excluded.end)}
+    index_elements=["start"], set_={"end": greater(_BEATS.c.end, _INSERT_BEAT.excluded.end)}
 )
-_REPLACE_PLACEMENT = insert(schema.placements).prefix_with("OR REPLACE")
-_REPLACE_REGION = insert(schema.regions).prefix_with("OR REPLACE")
-_REPLACE_MEMORY = insert(schema.memories).prefix_with("OR REPLACE")
-_SET_REACHED = (
-    update(_CAMERAS)
-    .where(_CAMERAS.c.key == bindparam("b_key"), _CAMERAS.c.first_reached.is_(None))
-    .values(first_reached=bindparam("b_value"))
-)
-_SET_REBOOTS = update(_CAMERAS).where(_CAMERAS.c.key == bindparam("b_key")).values(reboots=bindparam("b_value"))
-_SET_NAME = update(_CAMERAS).where(_CAMERAS.c.key == bindparam("b_key")).values(name=bindparam("b_value"))
+_INSERT_CAMERA = insert(_CAMERAS)
+_KNOWN_CAMERA = _INSERT_CAMERA.excluded
+_SETTERS = {
+    # Every camera is there already: each row only sets one value of it.
+    "first_reached": _INSERT_CAMERA.on_conflict_do_update(
+        index_elements=["key"],
+        set_={"first_reached": func.coalesce(_CAMERAS.c.first_reached, _KNOWN_CAMERA.first_reached)},
+    ),
+    "reboots": _INSERT_CAMERA.on_conflict_do_update(
+        index_elements=["key"], set_={"reboots": _KNOWN_CAMERA.reboots}
+    ),
+    "name": _INSERT_CAMERA.on_conflict_do_update(index_elements=["key"], set_={"name": _KNOWN_CAMERA.name}),
+}
 
 
 def known_keys(connection: Connection) -> dict[str, int]:
@@ -160,19 +163,19 @@ def write_rows(connection: Connection, bundle: Bundle, keys: Mapping[str, int]) 
     _many(connection, _INSERT_FLIP, (_flip_row(flip, key(flip.camera)) for flip in bundle.flips))
     _many(connection, _MOVE_BEAT, ({"start": start, "end": end} for start, end in bundle.heartbeats.items()))
     rows = (_placement_row(change, recorded, key(change.camera)) for change, recorded in bundle.changes)
-    _many(connection, _REPLACE_PLACEMENT, rows)
+    _replace(connection, schema.placements, rows)
     rows = (_region_row(region, seen) for region, seen in bundle.regions.values())
-    _many(connection, _REPLACE_REGION, rows)
+    _replace(connection, schema.regions, rows)
     rows = ({"camera": key(camera), "fields": schema.encode_memory(m)} for camera, m in bundle.memories.items())
-    _many(connection, _REPLACE_MEMORY, rows)
-    for statement, values in (
-        (_SET_REACHED, bundle.reached),
-        (_SET_REBOOTS, bundle.reboots),
-        (_SET_NAME, bundle.names),
-    ):
-        _many(
-            connection, statement, ({"b_key": key(camera), "b_value": value} for camera, value in values.items())
-        )
+    _replace(connection, schema.memories, rows)
+    named: Mapping[str, Mapping[str, Any]] = {
+        "first_reached": bundle.reached,
+        "reboots": bundle.reboots,
+        "name": bundle.names,
+    }
+    for name, values in named.items():
+        rows = ({"key": key(camera), "id": camera, name: value} for camera, value in values.items())
+        _many(connection, _SETTERS[name], rows)
     write_happenings(connection, bundle.happenings)
     write_references(connection, bundle.references.values(), bundle.forgotten, key)
     write_links(connection, bundle.links)
@@ -187,6 +190,12 @@ def _new_keys(bundle: Bundle, keys: Mapping[str, int]) -> dict[str, int]:
         return {}
     highest = max(keys.values(), default=0)
     return {camera: highest + place for place, camera in enumerate(unknown, 1)}
+
+
+def _replace(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> None:
+    rows = iter(rows)
+    while piece := [*islice(rows, _ROWS_AT_ONCE)]:
+        replace_rows(connection, table, piece)
 
 
 def _many(connection: Connection, statement: Any, rows: Iterable[dict[str, Any]]) -> None:
