@@ -183,7 +183,7 @@ site: again
         ("profiles: []\n", "profiles: is empty (write [default])"),
         ("profiles: default\n", "profiles: must be a list (write [one, two])"),
         ("profiles: [default, default]\n", 'profiles: "default" is there twice (remove one of the two)'),
-        ("store: {url: 'postgresql://u:hunter2@db/x'}\n", "store.url: this version stores in SQLite only ("),
+        ("store: {url: 'postgresql://u:hunter2@db/x'}\n", "store.url: is not the URL of a PostgreSQL database, or holds a password ("),
         ("store: {url: 'sqlite://'}\n", "store.url: is not the URL of an SQLite file ("),
         ("store: {url: 'sqlite:///:memory:'}\n", "store.url: is not the URL of an SQLite file ("),
         ("store: {retention: {flips: 30d}}\n", "store.retention.flips: is shorter than 62 days ("),
