@@ -38,7 +38,11 @@ def read_setup(path: Path) -> Setup:
 def _read(path: Path) -> Setup:
     config = load_config(path)
     inventory, warnings = load_inventory(config)
-    strange = [*_strange_regions(config, inventory), *_strange_thresholds(config, inventory)]
+    strange = [
+        *_strange_regions(config, inventory),
+        *_strange_reports(config, inventory),
+        *_strange_thresholds(config, inventory),
+    ]
     if strange:
         raise BadInput(strange)
     # Only warned of: a region that leaves the inventory must not keep a reload out.
@@ -56,6 +60,15 @@ def _strange_regions(config: Config, inventory: Inventory) -> Iterator[Problem]:
                     region, list(inventory.regions), "correct it, or add it to the regions' file"
                 )
                 yield read_yaml(config.path).problem(where, "is no region of the inventory", remedy)
+
+
+def _strange_reports(config: Config, inventory: Inventory) -> Iterator[Problem]:
+    """Reports of regions that are not in the inventory: none would ever be made."""
+    for place, report in enumerate(config.reports):
+        if report.region and report.region not in inventory.regions:
+            remedy = did_you_mean(report.region, inventory.regions, "correct it, or add it to the regions' file")
+            where = ("reports", place, "region")
+            yield read_yaml(config.path).problem(where, f'"{report.region}" is no region of the inventory', remedy)
 
 
 def _strange_thresholds(config: Config, inventory: Inventory) -> Iterator[Problem]:

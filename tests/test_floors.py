@@ -49,7 +49,8 @@ FLOORS = (
     " healthd.repairs healthd.upkeep",
     "healthd.assessed healthd.attributed healthd.ledger healthd.change_list healthd.exemption_desk"
     " healthd.picture_desk healthd.settings",
-    "healthd.evidence_pack healthd.scored healthd.report",
+    "healthd.evidence_pack healthd.scored",
+    "healthd.report",
     "healthd.front",
     "healthd.daemon",
     "healthd.commands",

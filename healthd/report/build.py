@@ -23,6 +23,7 @@ PARTS: dict[ReportKind, Sequence[tuple[str, Sequence[Part]]]] = {
         ("trend", (assessment.trend,)),
         ("units", (people.units,)),
         ("maintainers", (people.maintainers,)),
+        ("scores", (people.scores,)),
         ("repairs", _REPAIRS),
         ("outages", (lists.outages,)),
         ("moves", (lists.moves,)),
@@ -65,9 +66,12 @@ def build(material: Material, lang: str) -> Report:
     when = cover.when_words(context)
     kind = material.period.kind
     title = scribe(f"title_{kind}", place=context.place)
-    sections = []
-    for number, (key, parts) in enumerate(PARTS[kind], 1):
+    sections: list[Section] = []
+    for key, parts in PARTS[kind]:
         blocks = [_numbered(scribe, block) for part in parts for block in part(context)]
+        if not blocks:
+            continue
+        number = len(sections) + 1
         said = scribe("section_number", n=numeral(number) if lang == "zh" else number)
         sections.append(Section(key, said, scribe(key), blocks))
     return Report(
@@ -102,6 +106,7 @@ def head(material: Material) -> dict[str, object]:
         "profiles": [profile.name for profile in material.profiles],
         "rows": [row for found in (figures, material.units, material.maintainers) for row in found.as_json(zone)],
         "further": material.further.as_json(zone) if material.further else [],
+        "scores": [score.as_json() for score in material.scores],
         "attributed": material.attributed.as_json(zone) if material.attributed else [],
         "changes": [line.as_json(zone) for line in material.changes],
     }

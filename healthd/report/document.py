@@ -22,6 +22,7 @@ class Kind(enum.StrEnum):
     POINTS = "points"  # Fraction: a difference of ratios, 1 = 100 percentage points
     SECONDS = "seconds"  # Fraction: exact seconds
     DURATION = "duration"  # Fraction: seconds, told in words
+    NUMBER = "number"  # Fraction: two decimals, cut off
     HOURS = "hours"  # Fraction: seconds, a sum told in hours
     TIME = "time"  # str: ISO 8601 with the zone's offset
 

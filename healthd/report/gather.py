@@ -16,7 +16,7 @@ from healthd.incidents.incident import Incident
 from healthd.incidents.plan import make_plan
 from healthd.model import CameraHistory, Inventory, Moment, Placement, State
 from healthd.periods import Span
-from healthd.pool import Terms
+from healthd.pool import RATES, Terms
 from healthd.problems import Wrong
 from healthd.profiles import FURTHER, Profile
 from healthd.rates import Row, Summing
@@ -24,6 +24,8 @@ from healthd.repairs import repair_statistics, standing
 from healthd.report.material import Material, Move, Outage, Past, Period, PlanOf, ReportKind
 from healthd.report.spans import months_before
 from healthd.report.worklist import Work
+from healthd.scored import maintainer_scores, region_scores
+from healthd.scores import Score, weighted
 from healthd.setup import Setup, rate_terms
 from healthd.store import Store
 from healthd.timeline import FOREVER, Piece, Watch, pieces
@@ -62,6 +64,7 @@ def gather(
     before = read("before", period.before) if period.before else None
     known = {one.span: one for one in (found, before) if one}
     monthly = period.kind is ReportKind.MONTHLY
+    further = _further(store, setup, found, region)
     return Material(
         site=setup.config.site,
         simulated=setup.config.simulated,
@@ -88,7 +91,8 @@ def gather(
         plans=[*_plans(store, setup, region, seen)] if monthly else (),
         gaps=[*_gaps(watch_of(store, setup.config.timezone, period.span))],
         reached=frozenset(store.reached()),
-        further=_further(store, setup, found, region),
+        further=further,
+        scores=[*_scores(store, setup, period.span, region, (*found.rows, *further.rows))],
         attributed=replace(found, rows=tuple(fleet.attributed()), versions=()),
         exemptions=store.exemptions(period.span.start, period.span.end),
         changes=changes(store, setup, period.span, region=region, each=lambda count: step("changes", count)),
@@ -105,6 +109,16 @@ def _further(store: Store, setup: Setup, found: Figures, region: str) -> Figures
     examined = examination(store, setup, found.until, dict.fromkeys(READ_BY, found.span.start))
     rows = assess(examined, FURTHER, Span(found.span.start, found.until), region=region)
     return replace(found, rows=tuple(rows), versions=())
+
+
+def _scores(store: Store, setup: Setup, span: Span, region: str, rows: Sequence[Row]) -> Iterator[Score]:
+    """What is configured of scores; what they are made of is read again only where it is not at hand."""
+    weights = setup.config.scores.weights
+    if weights and {*weights} <= {*RATES, *FURTHER}:
+        yield from weighted(rows, weights)
+    else:
+        yield from region_scores(store, setup, span, region)
+    yield from maintainer_scores(store, setup, span, region)
 
 
 def _incidents(store: Store, span: Span, seen: Moment, inside: frozenset[str] | None) -> list[Incident]:

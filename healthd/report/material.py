@@ -15,6 +15,7 @@ from healthd.levers import Line
 from healthd.model import Exemption, Inventory, Moment, Placement
 from healthd.periods import Span
 from healthd.profiles import Profile
+from healthd.scores import Score
 
 
 class ReportKind(enum.StrEnum):
@@ -82,7 +83,8 @@ class Material:
     `region`: the code that the report is about, "" for all. `made`: when the report was made. `incidents`: all
     that were open for a moment of the period. `repairs`: by region, maintainer, cause. `gaps`: spans of the
     period in which healthd did not see. `reached`: cameras whose reach was ever answered. `attributed`: usage and
-    attributable rates by maintainer; `further`: the rates that count cameras, by region. `exemptions`: filed for a
+    attributable rates by maintainer; `further`: the rates that count cameras, by region. `scores`: of regions
+    and of maintainers, where they are configured. `exemptions`: filed for a
     moment of the period; `changes`: the change list.
     `versions`: of a final month, the figures of each frozen copy, the first one first. A region with fewer cameras
     than `small_region` is ranked apart.
@@ -111,6 +113,7 @@ class Material:
     reached: frozenset[str] = frozenset()
     attributed: Figures | None = None
     further: Figures | None = None
+    scores: Sequence[Score] = ()
     exemptions: Sequence[Exemption] = ()
     changes: Sequence[Line] = ()
     versions: Sequence[Figures] = ()

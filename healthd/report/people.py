@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from healthd.profile_words import rate_name
 from healthd.rates import Row
-from healthd.report.document import Block, Cell, Kind, Paragraph, Table
+from healthd.report.document import Block, Cell, Column, Kind, Paragraph, Table
 from healthd.report.sections import Context, keyed, rankable
+from healthd.scores import Score
 
 WORST = 10
 
@@ -110,3 +114,54 @@ def _maintainers(context: Context, profile: str) -> Table:
         scribe("maintainers_empty"),
         shown=200,
     )
+
+
+def scores(context: Context) -> list[Block]:
+    """Scores of regions and maintainers by each profile; nothing where none are configured."""
+    found = context.material.scores
+    return [
+        table
+        for by in ("region", "maintainer")
+        for profile in context.material.profiles
+        if (table := _scores(context, by, [one for one in found if (one.by, one.profile) == (by, profile.name)]))
+    ]
+
+
+def _scores(context: Context, by: str, found: Sequence[Score]) -> Table | None:
+    scribe = context.scribe
+    if not found:
+        return None
+    profile, parts = found[0].profile, found[0].parts
+    places = sorted(found, key=lambda one: (-(one.points or 0), one.key))
+    name = scribe.region if by == "region" else scribe.maintainer
+    columns = [
+        scribe.column(by, weight=14),
+        scribe.column("score", Kind.NUMBER, 8),
+        scribe.column("of_points", Kind.NUMBER, 8),
+        *(
+            Column(f"part_{number}", _part_name(context, one.what), Kind.NUMBER, 9)
+            for number, one in enumerate(parts)
+        ),
+        scribe.column("note", weight=10),
+    ]
+    rows = [
+        [
+            scribe.text(name(one.key)),
+            scribe.number(one.points),
+            scribe.number(one.of),
+            *(scribe.number(None if part.value is None else part.points) for part in one.parts),
+            scribe.text("" if one.whole else scribe("not_whole")),
+        ]
+        for one in places
+    ]
+    title = scribe("under_profile", title=scribe(f"scores_{by}"), profile=profile)
+    note = scribe(f"scores_{by}_note")
+    return Table(f"scores-{by}-{profile}", title, columns, rows, scribe("assessment_empty"), note, shown=200)
+
+
+def _part_name(context: Context, what: str) -> str:
+    scribe = context.scribe
+    if what in ("overdue", "repeats"):
+        return scribe("overdue_open" if what == "overdue" else "repeats")
+    name = rate_name(what, scribe.lang)
+    return name[0].upper() + name[1:]

@@ -70,6 +70,12 @@ class Scribe:
             return Cell(Kind.RATIO, None, self("none"), Tone.QUIET)
         return Cell(Kind.RATIO, ratio, percent(ratio), tone)
 
+    def number(self, number: Fraction | None) -> Cell:
+        """Two decimals, cut off towards zero."""
+        if number is None:
+            return Cell(Kind.NUMBER, None, self("none"), Tone.QUIET)
+        return Cell(Kind.NUMBER, number, f"{int(number * 100) / 100:.2f}")
+
     def points(self, difference: Fraction | None) -> Cell:
         if difference is None:
             return Cell(Kind.POINTS, None, self("none"), Tone.QUIET)

@@ -173,6 +173,16 @@ EN = {
     "mean_repair": "Mean repair time",
     "median_repair": "Median repair time",
     "repeats": "Repeats",
+    # --- scores
+    "scores": "Scores",
+    "scores_region": "Scores of regions",
+    "scores_maintainer": "Contract scores of maintainers",
+    "scores_region_note": "Points of each part: weight × ratio. What is not known takes no part; its weight "
+    "goes to the others.",
+    "scores_maintainer_note": "The full score less what the table of deductions takes off, not below 0.",
+    "score": "Score",
+    "of_points": "Of",
+    "not_whole": "not all is known",
     # --- repairs
     "repairs": "Faults and repairs",
     "repairs_by_region": "Faults and repairs by region",

@@ -165,6 +165,15 @@ ZH = {
     "mean_repair": "平均修复时长",
     "median_repair": "修复时长中位数",
     "repeats": "重复故障",
+    # --- scores
+    "scores": "考核评分",
+    "scores_region": "区域综合得分",
+    "scores_maintainer": "运维单位合同考核得分",
+    "scores_region_note": "各项得分 = 权重 × 比率；缺少数据的指标不参与评分，其权重按比例摊入其余各项。",
+    "scores_maintainer_note": "满分扣减各项扣分，扣完为止。",
+    "score": "得分",
+    "of_points": "满分",
+    "not_whole": "部分指标缺少数据",
     # --- repairs
     "repairs": "故障与修复",
     "repairs_by_region": "各区域故障与修复",

@@ -43,6 +43,7 @@ def _value(cell: Cell) -> str:
 _FRACTIONS: Mapping[Kind, Callable[[Fraction], str]] = {
     Kind.RATIO: percent,
     Kind.POINTS: lambda value: f"{cut_points(value) / 100:.2f}",
+    Kind.NUMBER: lambda value: f"{int(value * 100) / 100:.2f}",
     Kind.SECONDS: lambda value: f"{int(value * 1000) / 1000:.3f}",
     Kind.HOURS: lambda value: f"{int(value / 36) / 100:.2f}",
     Kind.DURATION: lambda value: clock(int(value)),

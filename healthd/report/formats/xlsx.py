@@ -30,6 +30,7 @@ _NUMBERS = {
     Kind.COUNT: "#,##0",
     Kind.RATIO: "0.00%",
     Kind.POINTS: "+0.00;-0.00;0.00",
+    Kind.NUMBER: "0.00",
     Kind.SECONDS: "#,##0.000",
     Kind.DURATION: "[h]:mm",
     Kind.HOURS: "#,##0.00",
@@ -292,6 +293,8 @@ def _number(kind: Kind, value: Fraction, *, exact: bool) -> float:
             return cut_points(value) / 100
         case Kind.DURATION:
             return int(value) / _SECONDS_A_DAY
+        case Kind.NUMBER:
+            return int(value * 100) / 100
         case Kind.HOURS:
             return int(value / 36) / 100
         case _:
