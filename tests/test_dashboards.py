@@ -24,9 +24,6 @@ EACH = [(name, language) for name in NAMES for language in LANGUAGES]
 BUILT_IN_VARIABLES = {"__url_time_range", "__data", "__rate_interval", "__range"}
 
 
-# Alerts name these before healthd has them.
-
-
 def plain(expression: str) -> str:
     """The expression with Grafana's own intervals filled in; other variables stay, as text."""
     return filled(expression, {}, {})

@@ -42,6 +42,9 @@ MAY_BE_EMPTY = {
     ("causes", "Repaired in time, by maintainer"),
     ("healthd", "Reloads and calendar jobs"),  # no job has failed
     ("healthd", "Why results were not ok"),
+    ("healthd", "Messages sent on"),  # no hook is configured
+    ("healthd", "Alert routes"),
+    ("region", "Contradictions"),
 }
 
 

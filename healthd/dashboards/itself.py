@@ -54,6 +54,7 @@ def healthd(site: Site) -> dict[str, Any]:
             *_asking(site),
             row(say("存储与配置", "Store and configuration")),
             *_store(site),
+            *_messages(site),
             row(say("资源与抓取", "Resources and scrapes")),
             *_resources(site),
         ],
@@ -264,6 +265,46 @@ def _store(site: Site) -> list[Panel]:
             ],
             say=say,
             defaults={"decimals": 0, "min": 0},
+        ),
+    ]
+
+
+def _messages(site: Site) -> list[Panel]:
+    """What the webhook bridge sends on, and whether Alertmanager's routes are those of the inventory."""
+    say = site.say
+    current = words_for({"0": (say("过期", "stale"), RED), "1": (say("一致", "current"), GREEN)})
+    hour = "[1h]"
+    return [
+        graph(
+            say("告警消息转发", "Messages sent on"),
+            say(
+                "过去一小时经 healthd 转发的告警消息：已送达、失败、重试；以及等待中的条数。未配置转发时无数据。",
+                "Alert messages that healthd sent on in the hour before, failed, retried; and those that wait. "
+                "No data "
+                "where no hook is configured.",
+            ),
+            (18, 7),
+            [
+                query(f"sum(increase(healthd_hook_messages_sent_total{{{_ME}}}{hour}))", say("已送达", "sent")),
+                query(f"sum(increase(healthd_hook_messages_failed_total{{{_ME}}}{hour}))", say("失败", "failed")),
+                query(f"sum(increase(healthd_hook_retries_total{{{_ME}}}{hour}))", say("重试", "retried")),
+                query(f"sum(healthd_hook_pending{{{_ME}}})", say("等待", "waiting")),
+            ],
+            say=say,
+            defaults={"decimals": 0, "min": 0},
+        ),
+        stat(
+            say("告警路由", "Alert routes"),
+            say(
+                "Alertmanager 的路由是否与台账一致（healthd alerting generate --check）。未配置时无数据。",
+                "Whether Alertmanager's routes are those of the inventory (healthd alerting generate --check). "
+                "No data "
+                "where that is not configured.",
+            ),
+            (6, 7),
+            [query(f"min(healthd_alerting_routes_current{{{_ME}}})", say("路由", "routes"), shape="instant")],
+            say=say,
+            overrides=[of_query("A", mappings=[current, *null_mapping(say)])],
         ),
     ]
 

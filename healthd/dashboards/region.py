@@ -70,6 +70,7 @@ def region(site: Site) -> dict[str, Any]:
             row(say("图像与网络", "Pictures and network")),
             _faults_now(site),
             _faults_over_time(site),
+            _contradictions(site),
             _delay(site),
             _loss(site),
         ],
@@ -222,12 +223,39 @@ def _faults_over_time(site: Site) -> Panel:
     return graph(
         say("图像故障趋势", "Picture faults over time"),
         say("按故障种类堆叠，单位台。", "By kind, stacked, in cameras."),
-        (16, 8),
+        (10, 8),
         [query(f'sum by (fault) (healthd:region_faulty_cameras{{{_HERE},class="$class"}})', "{{fault}}")],
         say=say,
         defaults={"decimals": 0, "min": 0},
         overrides=_fault_names(site),
         stacked=True,
+    )
+
+
+def _contradictions(site: Site) -> Panel:
+    say = site.say
+    words = {
+        "reach_without_picture": say("假在线", "false online"),
+        "picture_without_reach": say("假离线", "false offline"),
+    }
+    return bars(
+        say("状态矛盾", "Contradictions"),
+        say(
+            "假在线：网络可达但取不到图像。假离线：ping 无应答，但图像或 ONVIF 有应答。",
+            "False online: reached, but no picture is to be had. False offline: no ping is answered, but a frame "
+            "or ONVIF is.",
+        ),
+        (6, 8),
+        [
+            query(
+                f'max by (finding) (healthd_region_disagreements{{{_HERE},class="$class"}})',
+                "{{finding}}",
+                shape="instant",
+            )
+        ],
+        say=say,
+        defaults={"decimals": 0, "noValue": none_or_no_data(say)},
+        overrides=[of_field(finding, displayName=word) for finding, word in words.items()],
     )
 
 

@@ -70,22 +70,24 @@ def blown_up(page: str, cameras: int) -> str:
 
 
 def _copied(labels: Mapping[str, str], copy: int, levels: Mapping[str, str]) -> str:
-    if not copy or not labels:
-        return "{" + ",".join(f'{name}="{value}"' for name, value in labels.items()) + "}" if labels else ""
+    """Labels of a copy: counties, and the paths and parents in them, are copied a few times, the rest often."""
+    few = copy % (COUNTIES // sum(level == "county" for level in levels.values()))
+
+    def code(value: str) -> str:
+        number = {"county": few, "township": copy}.get(levels.get(value, ""), 0)
+        return f"{value}-{number}" if number else value
+
     renamed = {}
     for name, value in labels.items():
         new = value
-        if (name in ("region", "parent") and levels.get(value, "city") != "city") or name in (
-            "camera",
-            "incident",
-        ):
-            new = f"{value}-{copy % 12 if name in ('region', 'parent') else copy}"
-        if name == "path":
-            new = re.sub(r"(/\d+/)(.*)", lambda match: match[1] + match[2].replace("/", f"-{copy}/"), value)
-        if name == "name":
-            new = f"{value}{copy + 1}"
+        if name in ("region", "parent"):
+            new = code(value)
+        elif name == "path":
+            new = "/".join(map(code, value.split("/")))
+        elif name in ("camera", "incident", "name") and copy:
+            new = f"{value}-{copy}"
         renamed[name] = new
-    return "{" + ",".join(f'{name}="{value}"' for name, value in renamed.items()) + "}"
+    return "{" + ",".join(f'{name}="{value}"' for name, value in renamed.items()) + "}" if renamed else ""
 
 
 class Pages(BaseHTTPRequestHandler):
