@@ -340,7 +340,7 @@ class _Lister:
                 lever=change.lever,
                 subject=change.subject,
                 before=change.before or "",
-                after=change.after or "",
+                after=_told(change),
                 author=change.author,
                 approver=change.approver,
                 note=change.note,
@@ -353,3 +353,10 @@ class _Lister:
 
 def _shown(cameras: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(cameras)[:_SHOWN])
+
+
+def _told(change: LeverChange) -> str:
+    """What a lever was moved to; of a false alarm the fault, which is stored with its span and values."""
+    if change.lever != FALSE_ALARM:
+        return change.after or ""
+    return ", ".join(alarm.fault for alarms in false_alarms([change]).values() for alarm in alarms)

@@ -179,6 +179,7 @@ def test_a_fault_that_counts_no_more(store: Store, setup: Setup) -> None:
         ("profile", "default.faults", ("a",), "regraded", 7 * 24),
     ]
     mark = next(line for line in listed(store, setup) if line.lever == "false_alarm")
+    assert mark.after == "dark"
     assert (mark.camera_ids, mark.author, mark.note, mark.camera_ms) == (("c",), "wang", "夜间灯光", DAY // 2)
 
 
