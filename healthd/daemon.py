@@ -32,6 +32,7 @@ from healthd.jobs import Jobs
 from healthd.live import Live
 from healthd.model import Asked, Camera, Moment
 from healthd.picture_desk import own_thresholds
+from healthd.picture_evidence import PictureEvidence
 from healthd.prober import PING, Prober, Targets
 from healthd.problems import BadInput, Problem
 from healthd.report.desk import ReportDesk
@@ -90,7 +91,10 @@ class Daemon:
         self.routes = RoutesWatch(self.registry, lambda: (self.setup.config, self.setup.inventory))
         self.live = Live(naming(setup.config), setup.inventory)
         self.executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="picture")
-        self.gallery = Gallery(judgement(setup), store.picture_references, own_thresholds(store))
+        beside = path.absolute().parent / "picture-evidence"
+        self.pictures = PictureEvidence(beside, lambda: self.setup.config.picture.evidence)
+        marked = own_thresholds(store)
+        self.gallery = Gallery(judgement(setup), store.picture_references, marked, self._keep_picture)
         self.prober = self._make_prober(setup)
         self.core = self._make_core(setup)
         fleet, inventory = self.core.desk.fleet, lambda: self.setup.inventory
@@ -112,6 +116,7 @@ class Daemon:
             ready=self._not_ready,
             filed=self.exempting.look_now,
             regraded=self._rebuild_windows,
+            pictures=self.pictures,
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._background: set[asyncio.Task[object]] = set()
@@ -129,6 +134,9 @@ class Daemon:
 
     def _memory(self, camera: str) -> Memory:
         return self.core.memory(camera)
+
+    def _keep_picture(self, camera: str, at: Moment, jpeg: bytes) -> None:
+        self.executor.submit(self.pictures.keep, camera, at, jpeg)
 
     def _picture(self, camera: Camera) -> Callable[[], Context]:
         return self.gallery.recall(camera, self.clock.now())
@@ -201,6 +209,7 @@ class Daemon:
         self.jobs.daily("midnight", "00:00:05", self._midnight)
         self.jobs.hourly("roll-over", "00:10", upkeep.roll_over)
         self.jobs.daily("clean-up", "03:30:00", upkeep.clean_up)
+        self.jobs.daily("pictures", "03:40:00", lambda: self.pictures.clean(self.clock.now()))
         self.jobs.start()
 
     async def _midnight(self) -> None:

@@ -23,6 +23,7 @@ from healthd.live import Live, Page
 from healthd.metrics import MetricsPage
 from healthd.model import Camera, Device, Exemption, Flip, Moment
 from healthd.picture_desk import mark_false, note_rebase
+from healthd.picture_evidence import PictureEvidence
 from healthd.prober import PING, Prober
 from healthd.problems import Wrong
 from healthd.settings import per_camera, web_settings
@@ -56,6 +57,7 @@ class Front:
     ready: Callable[[], str]
     filed: Callable[[], None]
     regraded: Callable[[], None]
+    pictures: PictureEvidence
     _runner: web.AppRunner | None = field(default=None, init=False)
     _bridge: Bridge = field(init=False)
 
@@ -93,6 +95,8 @@ class Front:
             taken_back=self._taken_back,
             note_rebase=lambda camera, by, note: note_rebase(self.store, camera, by=by, now=self.now(), note=note),
             begin_anew=self._begin_anew,
+            thumbnails=lambda camera: [one.at for one in self.pictures.of_camera(camera)],
+            thumbnail=lambda camera, at, by: self.pictures.read(camera, at, by, self.now()),
             reports=lambda: kept_reports(self.setup().config.reports_dir),
             report_file=lambda report, name: kept_file(self.setup().config.reports_dir, report, name),
             hook=self._hook,

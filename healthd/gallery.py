@@ -60,11 +60,13 @@ class Judgement:
 class Gallery:
     """`read`: a camera's references out of the store (blocking; any thread). `marked`: camera -> the stricter
     thresholds that marks of false alarms set; they come before those of the configuration, but for what is off.
+    `keep`: has a thumbnail of a bad frame kept; must not block.
     Owned by the event loop; the answers of `recall` are used in workers, one a camera at a time."""
 
     judgement: Judgement
     read: Callable[[str], Sequence[PictureReference]]
     marked: dict[str, dict[Fault, float]] = field(default_factory=dict)
+    keep: Callable[[str, Moment, bytes], None] = lambda camera, at, jpeg: None
     _signatures: dict[str, bytes] = field(default_factory=dict, init=False)
     _fresh: dict[str, dict[int, PictureReference]] = field(
         default_factory=dict, init=False
@@ -79,6 +81,7 @@ class Gallery:
         light = self.judgement.light(camera, now)
         thresholds = self._thresholds(camera)
         previous = self._signatures.get(camera.id)
+        kept = self.judgement.options.evidence.keep
 
         def context() -> Context:
             from probes.picture.context import Context
@@ -93,6 +96,7 @@ class Gallery:
                 ptz=camera.ptz,
                 cautious=True,
                 learning=learning,
+                thumbnail="" if kept == "no" else kept,
             )
 
         return context
@@ -127,6 +131,9 @@ class Gallery:
         signature = asked.result.learnt.get("signature")
         if signature is not None:
             self._signatures[camera] = signature
+        thumbnail = asked.result.learnt.get("thumbnail")
+        if thumbnail is not None:
+            self.keep(camera, asked.asked, thumbnail)
         reference: Fingerprint | None = asked.result.learnt.get("reference")
         # A frame that was in flight when the camera was begun anew still leans on the old view.
         if reference is not None and good and asked.asked > self._anew.get(camera, 0):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import time
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, InstanceOf, model_validator
 
@@ -85,6 +85,14 @@ class OwnThreshold(Section):
         return " ".join([str(self.fault), "off" if self.value is None else f"{self.value:g}", *where])
 
 
+class EvidenceOptions(Section):
+    """Thumbnails of bad frames: none unless somebody switches them on. `max_age` in seconds."""
+
+    keep: Literal["no", "blurred", "clear"] = "no"
+    max_age: Duration = 7 * 86_400.0
+    max_bytes: Annotated[int, Field(ge=10_000)] = 200_000_000
+
+
 class PictureOptions(Section):
     """How pictures are judged over time; seconds. `thresholds`: of several that fit a camera the last holds."""
 
@@ -92,6 +100,7 @@ class PictureOptions(Section):
     retry_interval: Duration | None = None
     confirm: Confirm = Confirm()
     thresholds: Annotated[tuple[OwnThreshold, ...], Field(strict=False)] = ()
+    evidence: EvidenceOptions = EvidenceOptions()
 
     def pauses(self, interval: float) -> tuple[float, float, float]:
         """Of a frame check with this interval: seconds over which what lasts and what may pass is watched, and

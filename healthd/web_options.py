@@ -42,11 +42,13 @@ def _digest(text: str) -> str:
 
 
 class Token(Section):
-    """A bearer token, known by the digest of its UTF-8 text only. `read_only`: it may look, and change nothing."""
+    """A bearer token, known by the digest of its UTF-8 text only. `read_only`: it may look, and change nothing.
+    `pictures`: it may see thumbnails of bad frames."""
 
     name: Label
     sha256: Annotated[str, AfterValidator(_digest), Field(repr=False)]
     read_only: bool = False
+    pictures: bool = False
 
 
 class Tls(Section):

@@ -36,8 +36,8 @@ class FrameProbe:
     of a JPEG, PNG or WebP `protocol`, whatever its content type says.
     `values` of an ok: `bytes`, `width`, `height` (None where the header is unreadable), `faults` (tuple of str),
     `findings` ([{"fault", "value", "threshold"}]), `not_checked` ([{"fault", "why"}]).
-    `learnt` of an ok has `signature` (bytes) and `reference` (a Fingerprint or None) for whoever answers
-    `Target.picture` next time. The picture is judged in memory and dropped.
+    `learnt` of an ok has `signature` (bytes), `reference` (a Fingerprint or None) and `thumbnail` (a JPEG or None)
+    for whoever answers `Target.picture` next time. The picture is judged in memory and dropped.
     """
 
     def __init__(self, options: FrameOptions, resources: Resources) -> None:
@@ -98,10 +98,14 @@ class FrameProbe:
             ],
             not_checked=[{"fault": str(one.fault), "why": one.why} for one in verdict.not_checked],
         )
-        return dataclasses.replace(result, learnt={"signature": judged.signature, "reference": judged.reference})
+        return dataclasses.replace(result, learnt=_learnt(judged))
 
     async def close(self) -> None:
         await self._http.close()
+
+
+def _learnt(judged: Judged) -> dict[str, Any]:
+    return {"signature": judged.signature, "reference": judged.reference, "thumbnail": judged.thumbnail}
 
 
 def _url(target: Target) -> str | None:

@@ -34,7 +34,8 @@ FLOORS = (
     " healthd.fleet_rows"
     " healthd.incident_options"
     " healthd.picture_options healthd.picture_state healthd.profile_options healthd.timeline healthd.web_options",
-    "healthd.false_alarms healthd.hook_options healthd.report_options healthd.store_options",
+    "healthd.false_alarms healthd.hook_options healthd.picture_evidence healthd.report_options"
+    " healthd.store_options",
     "healthd.alerting_options",
     "healthd.buckets healthd.config healthd.exemptions healthd.gallery healthd.inventory",
     "healthd.alerting healthd.config_levers healthd.exemption_view healthd.filing healthd.pool",

@@ -18,6 +18,7 @@ from healthd.model import Axis, State
 from healthd.store import Store
 from tests.city_kit import camera_alone, living
 from tests.running import Daemon, daemon, edit_config, healthd, rates, wait_until
+from tests.test_truth_pictures import ask_small
 
 
 def post(running: Daemon, path: str, said: object) -> tuple[int, Any]:
@@ -30,12 +31,13 @@ def post(running: Daemon, path: str, said: object) -> tuple[int, Any]:
 
 
 async def test_a_finding_is_marked_and_a_view_begun_anew(tmp_path: Path) -> None:
-    """A noisy camera is found, marked as false and good from then on, and so is its past; both acts are listed."""
+    """A striped camera is found, marked as false and good from then on, and in its past; both acts are listed."""
     async with living(tmp_path / "before", 12, reach=Reach.TCP) as city:
         camera = camera_alone(city).id
-    noisy = [Fault(0.0, FOREVER, Kind.NOISE, camera)]
-    async with living(tmp_path, 12, reach=Reach.TCP, planned=noisy, onvif_interval="", snmp_interval=""):
+    striped = [Fault(0.0, FOREVER, Kind.STRIPES, camera)]
+    async with living(tmp_path, 12, reach=Reach.TCP, planned=striped, onvif_interval="", snmp_interval=""):
         config = tmp_path / "healthd.yml"
+        ask_small(tmp_path / "cameras.csv")
         edit_config(
             config,
             checks={"ping": {"interval": "2s", "timeout": "1s"}, "frame": {"interval": "3s", "timeout": "2.5s"}},
@@ -58,15 +60,15 @@ def say_and_look(config: Path, camera: str) -> None:
 
     with daemon(config) as running:
         running.ready()
-        wait_until(lambda: faults() == ["noise"], 40)
+        wait_until(lambda: faults() == ["stripes"], 40)
         assert post(running, f"{path}/picture/false", {"fault": "blur", "by": "Li"})[0] == 409
-        assert post(running, f"{path}/picture/false", {"fault": "noise"})[0] == 400
-        assert post(running, "/api/v1/cameras/nobody/picture/false", {"fault": "noise", "by": "Li"})[0] == 404
-        done = healthd("picture", "false", "-c", str(config), camera, "noise", "--by", "Li", "--note", "rain")
-        assert done.stdout == f"{camera}: noise marked as false\n"
+        assert post(running, f"{path}/picture/false", {"fault": "stripes"})[0] == 400
+        assert post(running, "/api/v1/cameras/nobody/picture/false", {"fault": "stripes", "by": "Li"})[0] == 404
+        done = healthd("picture", "false", "-c", str(config), camera, "stripes", "--by", "Li", "--note", "rain")
+        assert done.stdout == f"{camera}: stripes marked as false\n"
         wait_until(lambda: shown()["state"] == "good")
         stats = json.loads(healthd("picture", "stats", "-c", str(config), "--json").stdout)
-        assert stats == [{"fault": "noise", "found": 1, "marked": 1, "precision": 0.0}]
+        assert stats == [{"fault": "stripes", "found": 1, "marked": 1, "precision": 0.0}]
         assert post(running, f"{path}/picture/rebase", {"by": "Wu", "note": "new pole"})[0] == 200
         assert running.program.stop() == 0
     look(config, camera)

@@ -39,6 +39,7 @@ class WebSettings:
     checks: Sequence[str] = ()  # the checks that are configured
     map_without_token: bool = False  # whether the regions' outlines are open
     read_only: Collection[str] = ()  # names of tokens that may not change anything
+    pictures: Collection[str] = ()  # names of tokens that may see thumbnails of bad frames
 
 
 def _refuse_mark(camera: str, fault: str, by: str, note: str, at: Moment | None) -> FalseAlarm:
@@ -72,6 +73,8 @@ class WebDeps:
 
     Of pictures: `mark_false(camera, fault, by, note, at)` and `note_rebase(camera, by, note)` keep what was said,
     blocking, the first raising Wrong; `taken_back(alarm)` and `begin_anew(camera)` then have it take effect.
+    `thumbnails(camera)`: when the bad frames were asked of which one is kept; `thumbnail(camera, at, by)`: its
+    JPEG, the reading written down, or None; both blocking.
     """
 
     page: Callable[[], Page]
@@ -98,6 +101,8 @@ class WebDeps:
     taken_back: Callable[[FalseAlarm], None] = lambda alarm: None
     note_rebase: Callable[[str, str, str], None] = lambda camera, by, note: None
     begin_anew: Callable[[str], None] = lambda camera: None
+    thumbnails: Callable[[str], Sequence[Moment]] = lambda camera: ()
+    thumbnail: Callable[[str, Moment, str], bytes | None] = lambda camera, at, by: None
 
 
 DEPS = web.AppKey("deps", WebDeps)

@@ -19,6 +19,8 @@ from healthd.web.replies import as_json, dump, refusal
 
 log = logging.getLogger("healthd.web")
 
+_LONGEST = 16  # digits of a moment
+
 
 async def mark_false(request: web.Request) -> web.Response:
     """`{"fault", "by", "note"?, "at"?}`: this finding was none. The seconds are given back, and the camera is held
@@ -47,6 +49,36 @@ async def rebase(request: web.Request) -> web.Response:
     deps.begin_anew(camera)
     log.info("references begun anew camera=%s by=%r token=%s", camera, act.by, admitted_as(request))
     return as_json(dump({"camera": camera, "done": "references are learnt anew"}))
+
+
+async def thumbnails(request: web.Request) -> web.Response:
+    """Of which bad frames a thumbnail is kept, the newest first."""
+    _viewer(request)
+    camera = _camera(request)
+    frames = await asyncio.to_thread(request.app[DEPS].thumbnails, camera)
+    return as_json(dump({"camera": camera, "frames": [{"frame": at, "at": _iso(at)} for at in frames]}))
+
+
+async def thumbnail(request: web.Request) -> web.Response:
+    """One thumbnail. That it was read, and with which token, is written down first."""
+    viewer, camera = _viewer(request), _camera(request)
+    wanted = request.match_info["frame"]
+    known = wanted.isascii() and wanted.isdigit() and len(wanted) <= _LONGEST
+    content = None
+    if known:
+        content = await asyncio.to_thread(request.app[DEPS].thumbnail, camera, int(wanted), viewer)
+    if content is None:
+        raise refusal(web.HTTPNotFound, f"camera {camera}: no picture of that frame is kept")
+    log.info("picture evidence read camera=%s frame=%s token=%s", camera, wanted, viewer)
+    return web.Response(body=content, content_type="image/jpeg")
+
+
+def _viewer(request: web.Request) -> str:
+    """The name of the token, if it may see pictures. Raises HTTPForbidden."""
+    viewer = admitted_as(request)
+    if viewer is None or viewer not in request.app[DEPS].settings().pictures:
+        raise refusal(web.HTTPForbidden, "pictures are shown to tokens with pictures: true only")
+    return viewer
 
 
 def _camera(request: web.Request) -> str:

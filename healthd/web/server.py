@@ -66,6 +66,8 @@ def make_app(deps: WebDeps) -> web.Application:
             web.get("/api/v1/cameras/{id}", api.camera),
             web.post("/api/v1/cameras/{id}/picture/false", picture_api.mark_false),
             web.post("/api/v1/cameras/{id}/picture/rebase", picture_api.rebase),
+            web.get("/api/v1/cameras/{id}/picture/evidence", picture_api.thumbnails),
+            web.get("/api/v1/cameras/{id}/picture/evidence/{frame}", picture_api.thumbnail),
             web.get("/api/v1/rates", api.rates),
             web.get("/api/v1/findings", findings.findings),
             web.get("/api/v1/reports", reports.listed),

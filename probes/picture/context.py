@@ -22,7 +22,8 @@ class Context:
     OFF; a fault that is not in it has its default. `previous`: the signature of the camera's frame before this
     one. `day`, `night`: the camera's references. `ptz`: the camera turns by itself, so no reference fits it.
     `cautious`: what is told surely only by a reference is not judged without one: somebody is paid by it.
-    `learning`: the lights of which a good frame is to be taken into the reference.
+    `learning`: the lights of which a good frame is to be taken into the reference. `thumbnail`: `blurred` or
+    `clear`: a small picture of a bad frame is wanted; else none is made.
     """
 
     expect: tuple[int, int] | None = None
@@ -34,6 +35,7 @@ class Context:
     ptz: bool = False
     cautious: bool = False
     learning: frozenset[Lit] = frozenset()
+    thumbnail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Judged:
     `signature`: for `Context.previous` of the next frame; None where nothing could be decoded. `candidate`: for
     `learn`, with its `lit` saying of which reference; None unless the frame is good to learn from: no fault found,
     its contrast not faded by fog. `light`: what AUTO was taken for. `reference`: the one for this light with this
-    frame taken in; None where nothing was learnt.
+    frame taken in; None where nothing was learnt. `thumbnail`: a JPEG, where one was wanted and a fault was found.
     """
 
     verdict: Verdict
@@ -51,6 +53,7 @@ class Judged:
     signature: bytes | None = None
     candidate: Fingerprint | None = None
     reference: Fingerprint | None = None
+    thumbnail: bytes | None = None
 
 
 __all__ = ["OFF", "Context", "Judged", "Light"]

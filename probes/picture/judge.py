@@ -15,6 +15,7 @@ from probes.picture.fingerprint import Fingerprint, Lit, compare, fingerprint, l
 from probes.picture.measure import grey_of, measure
 from probes.picture.rules import RULES, Facts, Measured
 from probes.picture.still import signature
+from probes.picture.thumbnail import thumbnail
 from probes.picture.verdict import SWITCHED_OFF, Fault, Finding, NotChecked, Verdict
 
 ALL_FILLED_RATIO = 0.95  # that is a card, not half a frame
@@ -47,7 +48,9 @@ def judge(data: bytes, context: Context) -> Judged:
     facts, mine = _facts(picture, context)
     verdict = _verdict(_of_picture(picture, facts), picture)
     candidate = mine if not verdict.findings and not facts.faded else None
-    return Judged(verdict, facts.light, facts.signature, candidate, _learnt(context, candidate, facts.light))
+    learnt = _learnt(context, candidate, facts.light)
+    small = thumbnail(picture.pixels, context.thumbnail) if context.thumbnail and verdict.findings else None
+    return Judged(verdict, facts.light, facts.signature, candidate, learnt, small)
 
 
 def _learnt(context: Context, candidate: Fingerprint | None, light: Light) -> Fingerprint | None:
