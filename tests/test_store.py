@@ -204,6 +204,16 @@ def test_where_cameras_stand_now(store: Store) -> None:
     assert store.placements_now() == {"a": full, "b": place("r2")}
 
 
+def test_records_are_chosen_by_lists_of_names(store: Store) -> None:
+    """Changes of placement and incidents can be narrowed to any number of cameras and regions."""
+    moves = [Change(camera, 5, place("r1"), "x") for camera in ("a", "b'", "南")]
+    store.write(Batch(changes=moves, recorded=9))
+    many = [f"camera-{number}" for number in range(40_000)]
+    found = store.placement_changes(0, 10, {"b'", "南", *many})
+    assert [change.camera for change in found] == ["b'", "南"]
+    assert store.incidents(0, 10, regions={"r1", *many}) == []
+
+
 def test_regions_that_are_gone_are_still_known(store: Store) -> None:
     """A region that left the inventory keeps its name for old periods; a renamed one has its new name."""
     old, gone = Region("3206", "南通", "city"), Region("320602", "崇川", "county", "3206")

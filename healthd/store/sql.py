@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Table, case
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.expression import BindParameter, ClauseElement, bindparam
+from sqlalchemy.sql.expression import bindparam
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Text
 
 __all__ = ["greater", "insert", "one_of", "replace_rows"]  # insert: its ON CONFLICT is compiled by both
@@ -40,25 +41,19 @@ def one_of(column: ColumnElement[Any], texts: Iterable[str]) -> ColumnElement[bo
     return column.op("IN", is_comparison=True)(_Texts(wanted))
 
 
-class _Texts(ClauseElement):
+class _Texts(FunctionElement[str]):
     """The texts of a JSON list, as a subquery."""
 
-    inherit_cache = False
-
-    def __init__(self, document: BindParameter[str]) -> None:
-        self.document = document
-
-    def self_group(self, against: object = None) -> _Texts:
-        return self
+    inherit_cache = True
 
 
 @compiles(_Texts)
 def _texts(element: _Texts, compiler: SQLCompiler, **more: Any) -> str:
-    document = compiler.process(element.document, **more)  # a placeholder
+    document = compiler.process(element.clauses, **more)  # a placeholder
     return f"(SELECT value FROM json_each({document}))"  # noqa: S608
 
 
 @compiles(_Texts, "postgresql")
 def _texts_of_postgresql(element: _Texts, compiler: SQLCompiler, **more: Any) -> str:
-    document = compiler.process(element.document, **more)
+    document = compiler.process(element.clauses, **more)
     return f"(SELECT jsonb_array_elements_text(CAST({document} AS jsonb)))"
