@@ -136,6 +136,9 @@ class Core:
     _pending: set[str] = field(default_factory=set, init=False)  # cameras whose last fail waits for a witness
     _open: set[str] = field(default_factory=set, init=False)  # cameras with a streak on either axis
     _asked_witnesses: Moment = field(default=0, init=False)
+    _answered: dict[str, tuple[str, Moment]] = field(
+        default_factory=dict, init=False
+    )  # by another check, and when
     _looked_again: Moment = field(default=0, init=False)
     _flips: list[Flip] = field(default_factory=list, init=False)
     _happenings: list[Happening] = field(default_factory=list, init=False)
@@ -288,6 +291,7 @@ class Core:
         if reading.good and not entry.reached:
             entry.reached = True
             self._reached[entry.camera.id] = asked.asked
+        self._hold_against(entry, reading.good, asked.asked)
         elsewhere = self._sight.elsewhere(entry.camera.address)
         entry.online, flip = advance_online(entry.online, reading, self.rules.online, elsewhere)
         self._after_online(entry, flip)
@@ -295,6 +299,18 @@ class Core:
             self.desk.camera_failed_first(entry.camera, now)
         if entry.online.undecided and not self._blind:
             self.steering.ask_again(asked.subject, "ping", self.rules.retry_seconds)
+
+    def _hold_against(self, entry: _Entry, reached: bool, asked: Moment) -> None:
+        """Whether the reach still fails though another check got an answer since it began to."""
+        camera = entry.camera.id
+        check, answered = self._answered.get(camera, ("", asked))
+        if reached:
+            self._answered.pop(camera, None)
+        elif check and asked > answered:
+            del self._answered[camera]
+            online = (entry.online.state, entry.online.since)
+            self.disagreements.answered(camera, online, check, answered)
+            self.desk.fleet.otherwise_is(camera, check, answers=True)
 
     def _after_online(self, entry: _Entry, flip: Flip | None) -> None:
         if entry.online.pending:
@@ -347,11 +363,10 @@ class Core:
         if silent:
             self.disagreements.silent(entry.camera.id, asked.check, asked.asked)
             self.desk.fleet.otherwise_is(entry.camera.id, asked.check, answers=False)
-        elif asked.result.outcome is Outcome.OK or asked.result.reason is Reason.AUTH:
-            online = (entry.online.state, entry.online.since)
-            self.disagreements.answered(entry.camera.id, online, asked.check, asked.asked)
-            if asked.asked > entry.online.since:
-                self.desk.fleet.otherwise_is(entry.camera.id, asked.check, answers=True)
+        elif entry.online.state is State.OFFLINE and asked.asked > entry.online.since and _spoke(asked):
+            # It may just be coming back: only a reach that fails after this contradicts it.
+            self._answered.setdefault(entry.camera.id, (asked.check, asked.asked))
+            self.steering.ask_again(entry.camera.reach, "ping", 0.0)
         if silent and not entry.online.undecided:  # an open streak has its own pace: three fails take their time
             self.steering.ask_again(entry.camera.reach, "ping", 0.0)
         if asked.check == "onvif" and asked.result.outcome is not Outcome.UNKNOWN:
@@ -547,6 +562,11 @@ class Core:
         return Outbox(
             flips, heartbeat, memories, reached, reboots, happenings, references, forgotten, disagreements
         )
+
+
+def _spoke(asked: Asked) -> bool:
+    """Whether it was the camera that answered, if only to refuse the login."""
+    return asked.result.outcome is Outcome.OK or asked.result.reason is Reason.AUTH
 
 
 def _iso(moment: Moment) -> str:

@@ -120,7 +120,9 @@ def test_an_answer_without_reach_is_a_finding_and_evidence() -> None:
     down_alone(story)
     story.now += 1000
     story.core.fold([Asked("c1", "onvif", story.now, 0.1, Result.ok())], story.now)
-    (began,) = story.core.take().disagreements
+    assert story.core.take().disagreements == ()  # it may just be coming back
+    story.pings(dead=[1])
+    (began,) = story.disagreements
     assert (began.camera, str(began.finding), began.detail) == ("c1", "protocol_without_reach", "onvif")
     story.core.judge(story.now)
     (incident,) = story.core.desk.board.incidents
@@ -130,7 +132,22 @@ def test_an_answer_without_reach_is_a_finding_and_evidence() -> None:
     assert story.steered["look", "c1", "onvif"] == 2
     for _ in range(2):
         story.pings(dead=[2])
-    assert [one.until > 0 for one in story.disagreements if one.camera == "c1"] == [True]
+    assert [one.until > 0 for one in story.disagreements if one.camera == "c1"] == [False, True]
+
+
+def test_who_comes_back_is_no_contradiction() -> None:
+    """SNMP answers a moment before the reach is confirmed: that is the recovery, and its cause stays."""
+    story = Story()
+    down_alone(story)
+    story.now += 1000
+    story.fold(("c1", "snmp", Result.ok(uptime_seconds=5.0)))
+    assert story.steered["again", "127.0.1.1", "ping"]
+    for _ in range(2):
+        story.pings()
+    story.core.judge(story.now + 1000)
+    assert story.disagreements == []
+    (closed,) = [one.incident for one in story.core.take().happenings if one.what is What.CLOSED]
+    assert "answers_otherwise" not in [one.code for one in closed.evidence]
 
 
 def test_an_online_camera_without_a_picture_is_a_finding() -> None:

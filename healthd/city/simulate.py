@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from healthd.city import reading, soap
 from healthd.city.faults import (
@@ -208,7 +208,7 @@ class Simulation:
             return _SILENCE
         at = self.now / 1000
         uptime = int((at - self._network.manners.booted(one.address)) * 100) / 100
-        return Result.ok(
+        told = Result.ok(
             descr=f"{one.vendor} {one.model} {soap.FIRMWARE}",
             object_id=".".join(map(str, ENTERPRISE)),
             name=one.id,
@@ -217,6 +217,7 @@ class Simulation:
             rebooted=rebooted(uptime, at, memory.booted_at),
             oids={},
         )
+        return replace(told, learnt={"booted_at": at - uptime})
 
     def onvif(self, camera: str) -> Result:
         """The clock is read without a login, the rest with one."""
