@@ -109,9 +109,15 @@ def _channels(small: NDArray[np.uint8]) -> tuple[Channels, Channels, Channels]:
     sums = levels.sum(axis=1, dtype=np.uint16)
     count = max(1, len(levels) // 20)
     lightest = levels[np.argpartition(sums, len(sums) - count)[len(sums) - count :]]
-    place = (len(levels) - 1) * 98 // 100
-    top = np.partition(levels, place, axis=0)[place].astype(np.int64) * 16
-    return _mean(levels), _mean(lightest), (int(top[0]), int(top[1]), int(top[2]))
+    within = (len(levels) - 1) * 98 // 100 + 1
+    blue, green, red = (16 * _level_of(small, channel, within) for channel in range(3))
+    return _mean(levels), _mean(lightest), (blue, green, red)
+
+
+def _level_of(small: NDArray[np.uint8], channel: int, within: int) -> int:
+    """The level that so many pixels of a channel do not pass."""
+    below = cv2.calcHist([small], [channel], None, [256], [0, 256]).ravel().cumsum()
+    return int(np.searchsorted(below, within))
 
 
 def _mean(levels: NDArray[np.uint8]) -> Channels:
