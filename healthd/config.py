@@ -20,21 +20,21 @@ from pydantic import (
     create_model,
 )
 
-from healthd.alerting_options import AlertingOptions
-from healthd.assessment_options import AssessmentOptions
-from healthd.credentials import Login
-from healthd.exemption_options import ExemptionOptions
-from healthd.incident_options import IncidentOptions
-from healthd.picture_options import PictureOptions
+from healthd.options.alerting import AlertingOptions
+from healthd.options.assessments import AssessmentOptions
+from healthd.options.credentials import Login
+from healthd.options.exemptions import ExemptionOptions
+from healthd.options.incidents import IncidentOptions
+from healthd.options.pictures import PictureOptions
+from healthd.options.profiles import Definitions, all_profiles, known_profile
+from healthd.options.reports import MailOptions, ScheduledReport, Template
+from healthd.options.scores import ScoreOptions
+from healthd.options.section import AbsolutePath, Address, Label, Network, Section, Share, Surroundings
+from healthd.options.store import StoreOptions
+from healthd.options.web import WebOptions
+from healthd.options.yamltext import Document, in_order, read_yaml
 from healthd.problems import BadInput, Problem, Wrong, did_you_mean
-from healthd.profile_options import Definitions, all_profiles, known_profile
-from healthd.profiles import Profile
-from healthd.report_options import MailOptions, ScheduledReport, Template
-from healthd.score_options import ScoreOptions
-from healthd.section import AbsolutePath, Address, Label, Network, Section, Share, Surroundings
-from healthd.store_options import StoreOptions
-from healthd.web_options import WebOptions
-from healthd.yamltext import Document, in_order, read_yaml
+from healthd.rates.profiles import Profile
 from probes import PROBES
 from probes.base import CheckOptions, Credential, Duration
 

@@ -11,8 +11,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from healthd.disagreements import Disagreement, Disagreements, Discord
-from healthd.gallery import Gallery
+from healthd.folding.disagreements import Disagreement, Disagreements, Discord
+from healthd.folding.gallery import Gallery
+from healthd.folding.picture_state import PictureRules, advance_picture, picture_reading, without_faults
+from healthd.folding.state import (
+    Holding,
+    Rules,
+    Sight,
+    advance_online,
+    forget,
+    online_reading,
+    settle,
+    without_streak,
+)
 from healthd.incidents.desk import Desk
 from healthd.incidents.incident import Happening, Kind, What
 from healthd.model import (
@@ -26,17 +37,6 @@ from healthd.model import (
     Moment,
     PictureReference,
     State,
-)
-from healthd.picture_state import PictureRules, advance_picture, picture_reading, without_faults
-from healthd.state import (
-    Holding,
-    Rules,
-    Sight,
-    advance_online,
-    forget,
-    online_reading,
-    settle,
-    without_streak,
 )
 from probes.base import Memory, Outcome, Reason
 

@@ -16,14 +16,14 @@ from prometheus_client import CollectorRegistry
 
 from healthd import __version__, recording
 from healthd.alerting.watch import RoutesWatch
-from healthd.assessed import keep_assessed
 from healthd.clock import Clock
 from healthd.config import Config
 from healthd.core import Core, Outbox, Past, Steering
 from healthd.exempting import Exempting
-from healthd.figures import live_windows
+from healthd.figures.assessed import keep_assessed
+from healthd.figures.period import live_windows
+from healthd.folding.gallery import Gallery
 from healthd.front import Front
-from healthd.gallery import Gallery
 from healthd.incidents.board import Board
 from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet

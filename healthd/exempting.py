@@ -7,14 +7,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from healthd.exemptions import cover_now
+from healthd.filings.exemptions import cover_now
 from healthd.incidents.exempt import Exempt
 from healthd.incidents.fleet import Fleet
 from healthd.live import Live
 from healthd.model import Inventory, Moment
 from healthd.store import Store, StoreError
 
-log = logging.getLogger("healthd.exemptions")
+log = logging.getLogger("healthd.filings.exemptions")
 
 _TURN_SECONDS = 1.0  # between two looks at who begins or ceases to be exempt
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from healthd.model import Axis, Flip, LeverChange, Moment, State
-from healthd.timeline import FOREVER, Entry
+from healthd.rates.timeline import FOREVER, Entry
 
 LEVER, REBASE = "false_alarm", "rebase"
 """Names in the change list: a finding marked as false; a camera that learns anew what it usually sees."""

@@ -11,9 +11,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from healthd.core import Core
-from healthd.exemption_desk import end_exemption, file_exemption
 from healthd.false_alarms import FalseAlarm
-from healthd.filing import EndingSaid, Said
+from healthd.figures.exemption_desk import end_exemption, file_exemption
+from healthd.filings.filing import EndingSaid, Said
 from healthd.hooks.bridge import Bridge, Reply
 from healthd.hooks.facts import Known
 from healthd.hooks.metrics import HookMetrics

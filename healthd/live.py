@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, TypeAlias
 
-from healthd.disagreements import Disagreement, Discord
+from healthd.folding.disagreements import Disagreement, Discord
 from healthd.incidents import gains
 from healthd.incidents.incident import Happening, Incident, What
 from healthd.incidents.statistics import REPEAT
 from healthd.model import Asked, Axis, Camera, Flip, Inventory, Moment, State
-from healthd.profiles import Profile
-from healthd.rates import Row
-from healthd.windows import Booked, Totals, Windows
+from healthd.rates.profiles import Profile
+from healthd.rates.rows import Row
+from healthd.rates.windows import Booked, Totals, Windows
 from probes.base import Outcome
 
 log = logging.getLogger("healthd.live")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from healthd.false_alarms import REBASE, FalseAlarm, Spell, false_alarms, spells
 from healthd.model import LeverChange, Moment
 from healthd.problems import Wrong, did_you_mean
+from healthd.rates.timeline import FOREVER
 from healthd.store import Batch, Store
-from healthd.timeline import FOREVER
 from probes.picture.verdict import Fault
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from healthd.model import Moment
-from healthd.picture_options import EvidenceOptions
+from healthd.options.pictures import EvidenceOptions
 
 log = logging.getLogger("healthd.pictures")
 

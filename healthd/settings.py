@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from healthd.config import Config
 from healthd.core import CoreRules
-from healthd.gallery import Judgement
+from healthd.folding.gallery import Judgement
+from healthd.folding.picture_state import PictureRules
+from healthd.folding.state import Rules
 from healthd.incidents.describe import Policy
 from healthd.incidents.fleet import Mass
 from healthd.live import Naming
 from healthd.metrics import PerCamera
 from healthd.model import REFERENCE
-from healthd.picture_state import PictureRules
 from healthd.prober import GATED, PING
 from healthd.setup import Setup
-from healthd.state import Rules
 from healthd.web.deps import WebSettings
 from probes.picture.confirm import confirmations
 

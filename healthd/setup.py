@@ -10,11 +10,11 @@ from pathlib import Path
 
 from healthd.alerting.files import misfits
 from healthd.config import Config, load_config
-from healthd.inventory import load_inventory, lost_share
+from healthd.inventory.read import load_inventory, lost_share
 from healthd.model import Inventory, Region
-from healthd.pool import RATES, Terms
+from healthd.options.yamltext import read_yaml
 from healthd.problems import BadInput, Problem, Severity, did_you_mean
-from healthd.yamltext import read_yaml
+from healthd.rates.pool import RATES, Terms
 
 
 @dataclass(frozen=True, slots=True)

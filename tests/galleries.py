@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from healthd.gallery import Gallery, Judgement
-from healthd.picture_options import PictureOptions
+from healthd.folding.gallery import Gallery, Judgement
+from healthd.options.pictures import PictureOptions
 
 
 def empty_gallery() -> Gallery:

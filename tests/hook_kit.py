@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from healthd.hook_options import HookOptions
 from healthd.hooks.bridge import Bridge, Pauses
 from healthd.hooks.facts import Known
 from healthd.hooks.metrics import HookMetrics
 from healthd.incidents.incident import Cause, Incident, Kind
 from healthd.model import Camera, Device, Inventory, Maintainer, Placement, Region
-from healthd.section import Surroundings
+from healthd.options.hooks import HookOptions
+from healthd.options.section import Surroundings
 
 TOKEN, SECRET = "t0ken-9f3a", "SECb6e1"
 NOW = 1_795_000_000.25

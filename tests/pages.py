@@ -8,14 +8,14 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from healthd.disagreements import Disagreement, Discord
+from healthd.folding.disagreements import Disagreement, Discord
 from healthd.incidents.evidence import clue, plain
 from healthd.incidents.incident import Acknowledgement, Cause, Incident, Kind
 from healthd.live import CameraView, Page, RegionTraffic, Repairs
 from healthd.model import Camera, Device, Inventory, Lifecycle, Maintainer, Moment, Placement, Region, State
-from healthd.profiles import BUILT_IN, Profile
-from healthd.rates import Row
-from healthd.timeline import Situation
+from healthd.rates.profiles import BUILT_IN, Profile
+from healthd.rates.rows import Row
+from healthd.rates.timeline import Situation
 
 AT: Moment = 1_795_255_200_000  # 2026-11-21T10:00:00Z
 HOUR = 3_600_000

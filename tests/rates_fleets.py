@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from healthd.model import Camera, CameraHistory, Department, Inventory, Lifecycle, Moment, Placement, Region, State
 from healthd.periods import parse_moment
-from healthd.profiles import BUILT_IN, Profile
+from healthd.rates.profiles import BUILT_IN, Profile
 
 HOUR: Moment = 3600 * 1000
 DAY: Moment = 24 * HOUR

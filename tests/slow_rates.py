@@ -16,8 +16,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from healthd.model import CameraHistory, Inventory, Lifecycle, Placement, State
-from healthd.profiles import Profile
-from healthd.rates import Row
+from healthd.rates.profiles import Profile
+from healthd.rates.rows import Row
 from healthd.service_hours import parse_service_hours
 from tests.rates_fleets import INVENTORY
 

@@ -18,7 +18,7 @@ from healthd.alerting.files import differences, text_of
 from healthd.alerting.watch import RoutesWatch, compare
 from healthd.cli import make_parser
 from healthd.config import load_config
-from healthd.inventory import load_inventory
+from healthd.inventory.read import load_inventory
 from healthd.model import Region
 from healthd.problems import BadInput
 from healthd.setup import Setup, read_setup

@@ -14,17 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healthd.assessed import assessed_figures, clock_synchronised, live_assessments
-from healthd.assessment_options import AssessmentOptions
-from healthd.assessments import Examination, Seen, assess, findings, install_date, own_clock_trusted
-from healthd.buckets import Bucket
+from healthd.assessing.assessments import Examination, Seen, assess, findings, install_date, own_clock_trusted
 from healthd.exposition import Format
+from healthd.figures.assessed import assessed_figures, clock_synchronised, live_assessments
 from healthd.metrics.regions import region_blocks
 from healthd.model import Camera, Inventory, Lifecycle, Moment, Placement
+from healthd.options.assessments import AssessmentOptions
 from healthd.periods import Span, parse_moment
-from healthd.pool import Terms
-from healthd.profiles import BUILT_IN, FURTHER
-from healthd.rates import Row
+from healthd.rates.buckets import Bucket
+from healthd.rates.pool import Terms
+from healthd.rates.profiles import BUILT_IN, FURTHER
+from healthd.rates.rows import Row
 from healthd.setup import read_setup
 from healthd.store import Batch, Store
 from probes.base import Memory

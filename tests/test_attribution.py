@@ -16,11 +16,11 @@ from healthd.incidents.attribution import DOORS, LATE, Hold, attributed, holds, 
 from healthd.incidents.incident import Cause, CountsFor, Happening, Incident, Kind, What
 from healthd.model import CameraHistory, Moment, State
 from healthd.periods import parse_month
-from healthd.pool import Terms
-from healthd.profiles import BUILT_IN
-from healthd.rates import Row, rows
+from healthd.rates.pool import Terms
+from healthd.rates.profiles import BUILT_IN
+from healthd.rates.rows import Row, rows
+from healthd.rates.timeline import FOREVER, Piece, Watch, pieces
 from healthd.store import Batch, Store
-from healthd.timeline import FOREVER, Piece, Watch, pieces
 from tests.rates_fleets import DAY, HOUR, INVENTORY, PROFILES, PlacedFleet, fleets, steady
 
 ZONE = ZoneInfo("Asia/Shanghai")

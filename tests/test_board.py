@@ -12,7 +12,7 @@ from healthd.incidents.evidence import clue
 from healthd.incidents.fleet import Fleet, PortFacts
 from healthd.incidents.incident import Cause, CountsFor, Happening, Incident, Kind, What
 from healthd.model import Camera, Device, Inventory, Maintainer, Placement, Region, State
-from healthd.topology import Place
+from healthd.topology.links import Place
 
 MINUTE = 60_000
 START = 1_700_000_000_000

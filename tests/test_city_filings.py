@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from healthd.city.filings import simulate_filings, simulate_links
-from healthd.exemptions import cover_now, folded, standing
+from healthd.filings.exemptions import cover_now, folded, standing
 from healthd.model import Ending, Exemption, Inventory
 from tests.city_kit import paper_city
 

@@ -24,18 +24,18 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 from pydantic import BaseModel
 
-from healthd.alerting_options import AlertingOptions, OnCall, Receiver, Smtp, Webhook, WecomApp
 from healthd.config import Config, _WholeFile, load_config
-from healthd.credentials import Login
-from healthd.hook_options import HookOptions, SmsOptions
-from healthd.inventory import load_inventory
-from healthd.picture_options import OwnThreshold
+from healthd.inventory.read import load_inventory
+from healthd.options.alerting import AlertingOptions, OnCall, Receiver, Smtp, Webhook, WecomApp
+from healthd.options.credentials import Login
+from healthd.options.hooks import HookOptions, SmsOptions
+from healthd.options.pictures import OwnThreshold
+from healthd.options.profiles import ProfileOptions
+from healthd.options.reports import MailOptions, ScheduledReport
+from healthd.options.scores import Deduction
+from healthd.options.web import Tls, Token
 from healthd.problems import BadInput
-from healthd.profile_options import ProfileOptions
-from healthd.report_options import MailOptions, ScheduledReport
-from healthd.score_options import Deduction
 from healthd.settings import web_settings
-from healthd.web_options import Tls, Token
 from probes import PROBES
 
 REPOSITORY = Path(__file__).parents[1]

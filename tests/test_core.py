@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from healthd.core import Core, CoreRules, Past, Steering, placement_changes
-from healthd.disagreements import Disagreement
+from healthd.folding.disagreements import Disagreement
+from healthd.folding.picture_state import PictureRules
+from healthd.folding.state import Rules
 from healthd.incidents.board import Board
 from healthd.incidents.describe import Policy
 from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet, PortFacts
 from healthd.incidents.incident import Cause, What
 from healthd.model import REFERENCE, Asked, Axis, Camera, Device, Flip, Inventory, Lifecycle, Placement, State
-from healthd.picture_state import PictureRules
-from healthd.state import Rules
 from probes.base import Memory, Outcome, Reason, Result
 from tests.galleries import empty_gallery
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from healthd.dashboards.promql import Figures, printed
-from healthd.profiles import BUILT_IN
+from healthd.rates.profiles import BUILT_IN
 from tests.board_kit import ALL, NAMES, Choice, board, filled, options, queries, variables
 from tests.prometheus_kit import Series, Server, backfill, prometheus
 from tests.running import Daemon, free_port, started, wait_until

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from healthd.disagreements import Disagreement, Disagreements, Discord
+from healthd.folding.disagreements import Disagreement, Disagreements, Discord
 from healthd.model import State
 from healthd.store import Batch, Store
 

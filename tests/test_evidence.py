@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from healthd.evidence_pack import packed, problems
+from healthd.figures.evidence_pack import packed, problems
 from healthd.incidents.incident import Cause, Happening, Incident, Kind, What
 from healthd.model import Axis, Exemption, ExemptReason, Flip, Scope, ScopeKind, State
 from healthd.store import Batch

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthd.exemptions import cover_now
+from healthd.filings.exemptions import cover_now
 from healthd.incidents.describe import Policy
 from healthd.incidents.exempt import Exempt, deadline, paused
 from healthd.incidents.incident import Incident, What, restored, stored
 from healthd.model import Exemption, Moment, State
-from healthd.timeline import joined
+from healthd.rates.timeline import joined
 from tests.test_board import MINUTE, Town, street
 from tests.test_exemptions import exemption
 

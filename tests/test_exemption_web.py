@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from healthd.exemption_desk import end_exemption, file_exemption
-from healthd.exemption_options import ExemptionOptions
+from healthd.figures.exemption_desk import end_exemption, file_exemption
 from healthd.model import Ending, EvidenceFile
+from healthd.options.exemptions import ExemptionOptions
 from healthd.setup import Setup, read_setup
 from healthd.store import Batch, Store
 from healthd.web.deps import WebSettings

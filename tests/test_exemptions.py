@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healthd.exemptions import Cover, folded
+from healthd.filings.exemptions import Cover, folded
 from healthd.model import (
     Change,
     DeviceLink,

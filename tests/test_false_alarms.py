@@ -13,8 +13,8 @@ from healthd.false_alarms import FalseAlarm, false_alarms, given_back, precision
 from healthd.model import Axis, Change, Flip, Placement, State
 from healthd.picture_desk import mark_false, own_thresholds
 from healthd.problems import Wrong
+from healthd.rates.timeline import Entry
 from healthd.store import Batch, Store
-from healthd.timeline import Entry
 from probes.picture.verdict import Fault
 
 HOUR = 3_600_000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from healthd.figures import Figures, figures
+from healthd.figures.period import Figures, figures
 from healthd.model import Axis, Change, Flip, Placement, Region, State
 from healthd.periods import Span
 from healthd.setup import Setup, read_setup

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from healthd.frozen import digest_of, freeze, pack, unpack
 from healthd.model import Camera, Maintainer, Placement
-from healthd.pool import Terms
-from healthd.profiles import Method
-from healthd.rates import rows
-from healthd.timeline import Watch
+from healthd.rates.frozen import digest_of, freeze, pack, unpack
+from healthd.rates.pool import Terms
+from healthd.rates.profiles import Method
+from healthd.rates.rows import rows
+from healthd.rates.timeline import Watch
 from tests.rates_fleets import DAY, INVENTORY, PROFILES, PlacedFleet, fleets
 
 COUNTING = (

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from healthd.city.pictures import View, draw
-from healthd.gallery import Gallery, Judgement
+from healthd.folding.gallery import Gallery, Judgement
 from healthd.model import Asked, Camera, Placement
-from healthd.picture_options import OwnThreshold, PictureOptions
+from healthd.options.pictures import OwnThreshold, PictureOptions
 from healthd.store import Batch, Store
 from probes.base import Result
 from probes.picture.context import Context

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from healthd.cli import main
-from healthd.disagreements import Disagreement, Discord
+from healthd.folding.disagreements import Disagreement, Discord
 from healthd.incidents.evidence import clue
 from healthd.incidents.incident import Acknowledgement, Cause, Happening, Incident, Kind, What
 from healthd.model import Axis, Change, Flip, Placement, State

@@ -15,10 +15,10 @@ from healthd.incidents.incident import Cause, Incident, Kind
 from healthd.incidents.instant import instant
 from healthd.incidents.plan import Lift, Outcome, Plan, lift, make_plan
 from healthd.model import CameraHistory, State
-from healthd.pool import Terms
-from healthd.profiles import BUILT_IN
-from healthd.timeline import FOREVER, GRACE, Situation, Watch
-from healthd.windows import Windows
+from healthd.rates.pool import Terms
+from healthd.rates.profiles import BUILT_IN
+from healthd.rates.timeline import FOREVER, GRACE, Situation, Watch
+from healthd.rates.windows import Windows
 from tests.rates_fleets import DAY, INVENTORY, PROFILES, PlacedFleet, fleets, steady
 
 ALL_KINDS = frozenset(Kind) - {Kind.CLOCK}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from healthd.inventory import Difference, diff, load_inventory, lost_share
+from healthd.inventory.read import Difference, diff, load_inventory, lost_share
 from healthd.model import Inventory, Lifecycle
 from healthd.problems import BadInput
 from probes.base import Credential

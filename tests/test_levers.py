@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from healthd.change_list import changes
 from healthd.config_levers import changed_levers, config_levers
-from healthd.exemptions import Cover
 from healthd.false_alarms import FalseAlarm
-from healthd.figures import figures
-from healthd.levers import Line, Moves, lines
+from healthd.figures.change_list import changes
+from healthd.figures.period import figures
+from healthd.filings.exemptions import Cover
+from healthd.filings.levers import Line, Moves, lines
 from healthd.model import (
     Axis,
     Change,
@@ -30,11 +30,11 @@ from healthd.model import (
     State,
 )
 from healthd.periods import Span
-from healthd.profiles import BUILT_IN
-from healthd.rates import rows
+from healthd.rates.profiles import BUILT_IN
+from healthd.rates.rows import rows
+from healthd.rates.timeline import Watch
 from healthd.setup import Setup, read_setup
 from healthd.store import Batch, Store
-from healthd.timeline import Watch
 from tests.rates_fleets import HOUR, INVENTORY, PlacedFleet, fleets
 from tests.test_exemptions import exemption
 from tests.test_windows import TERMS

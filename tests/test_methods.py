@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from healthd.model import CameraHistory, Moment, Placement, State
 from healthd.periods import local, moment_of, parse_day, parse_month
-from healthd.pool import Terms
-from healthd.profiles import BUILT_IN, Method, Profile
-from healthd.rates import Row, rows
-from healthd.timeline import Watch
-from healthd.windows import Windows
+from healthd.rates.pool import Terms
+from healthd.rates.profiles import BUILT_IN, Method, Profile
+from healthd.rates.rows import Row, rows
+from healthd.rates.timeline import Watch
+from healthd.rates.windows import Windows
 from tests.rates_fleets import DAY, HOUR, INVENTORY, STRICT, PlacedFleet, fleets, steady
 from tests.slow_rates import KINDS, Question, cuts_of, keys_of, kind_of, where
 

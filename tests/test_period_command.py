@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from healthd.figures.period_rules import STEPS, Standing, check
 from healthd.model import Axis, Change, Flip, Lifecycle, Moment, Placement, Region, State
-from healthd.period_rules import STEPS, Standing, check
 from healthd.periods import Span
 from healthd.problems import Wrong
 from healthd.store import Batch, PeriodCopy, StoreError

@@ -14,8 +14,8 @@ import pytest
 from healthd.city.faults import FOREVER, Fault, Kind
 from healthd.city.options import Reach
 from healthd.city.pictures import View, at_noon, draw
+from healthd.options.pictures import EvidenceOptions
 from healthd.picture_evidence import PictureEvidence
-from healthd.picture_options import EvidenceOptions
 from probes.picture.context import Context, Light
 from probes.picture.judge import judge
 from tests.city_kit import camera_alone, living

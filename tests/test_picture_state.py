@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from healthd.folding.picture_state import PictureRules, advance_picture, picture_reading, without_faults
+from healthd.folding.state import Holding, Reading, Rules
 from healthd.model import Asked, Axis, Flip, State
-from healthd.picture_state import PictureRules, advance_picture, picture_reading, without_faults
-from healthd.state import Holding, Reading, Rules
 from probes.base import Reason, Result
 from probes.picture.confirm import confirmations
 

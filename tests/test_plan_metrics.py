@@ -14,9 +14,9 @@ from healthd.live import Page
 from healthd.metrics import MetricsPage, PerCamera
 from healthd.metrics.plans import Plans
 from healthd.model import State
-from healthd.profiles import BUILT_IN
-from healthd.rates import Row
-from healthd.timeline import Situation
+from healthd.rates.profiles import BUILT_IN
+from healthd.rates.rows import Row
+from healthd.rates.timeline import Situation
 from tests import pages
 from tests.test_metrics import samples
 

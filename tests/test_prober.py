@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from healthd.config import load_config
-from healthd.inventory import load_inventory
+from healthd.inventory.read import load_inventory
 from healthd.prober import Targets, turns
 from probes.base import Memory
 

@@ -10,16 +10,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from healthd.buckets import Bucket, judge
 from healthd.model import CameraHistory, State
 from healthd.periods import parse_month
-from healthd.pool import Terms
 from healthd.problems import BadInput
-from healthd.profile_words import describe, share
-from healthd.profiles import BUILT_IN, GRACE, Method, Profile
-from healthd.rates import Row, explain, rows
+from healthd.rates.buckets import Bucket, judge
+from healthd.rates.pool import Terms
+from healthd.rates.profile_words import describe, share
+from healthd.rates.profiles import BUILT_IN, GRACE, Method, Profile
+from healthd.rates.rows import Row, explain, rows
+from healthd.rates.timeline import Situation, Watch
 from healthd.setup import read_setup
-from healthd.timeline import Situation, Watch
 from tests.rates_fleets import DAY, HOUR, INVENTORY, steady
 from tests.test_config import SMALLEST, error, load
 

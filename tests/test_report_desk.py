@@ -25,9 +25,9 @@ from prometheus_client import CollectorRegistry
 from healthd.config import load_config
 from healthd.jobs import Jobs
 from healthd.kept import Kept, keep, kept_file, kept_reports
+from healthd.options.reports import ScheduledReport
 from healthd.problems import Wrong
 from healthd.report.desk import ReportDesk
-from healthd.report_options import ScheduledReport
 from tests.report_kit import PastCity, city_with_past, healthd_says
 from tests.running import daemon, edit_config, free_port, wait_until
 

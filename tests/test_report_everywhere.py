@@ -19,7 +19,7 @@ import pytest
 from lxml import html as lxml_html
 
 from healthd.cli import main
-from healthd.rates import percent
+from healthd.rates.rows import percent
 from tests.report_kit import PastCity, city_with_past, document, healthd_says, logging_as_before
 from tests.running import daemon, edit_config, free_port, wait_until
 

@@ -13,7 +13,8 @@ from lxml import etree
 
 from healthd.model import CameraHistory, Lifecycle, Placement, State
 from healthd.periods import iso, moment_of
-from healthd.rates import Row
+from healthd.rates.rows import Row
+from healthd.rates.timeline import Watch
 from healthd.report.build import numeral
 from healthd.report.chart import svg
 from healthd.report.document import Chart, Series
@@ -24,7 +25,6 @@ from healthd.report.sections import ranked
 from healthd.report.spans import last_period, months_before, week_period
 from healthd.report.texts_en import EN
 from healthd.report.texts_zh import ZH
-from healthd.timeline import Watch
 
 ZONE = ZoneInfo("Asia/Shanghai")
 HOUR = 3_600_000

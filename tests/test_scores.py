@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from healthd.assessing.scores import deducted, printed, weighted
 from healthd.incidents.incident import Cause, Happening, Incident, Kind, What
 from healthd.model import Axis, Change, Flip, Placement, State
+from healthd.options.scores import Deduction, ScoreOptions
 from healthd.periods import parse_moment
-from healthd.rates import Row
-from healthd.score_options import Deduction, ScoreOptions
-from healthd.scores import deducted, printed, weighted
+from healthd.rates.rows import Row
 from healthd.store import Batch, Store
 from tests.rates_fleets import DAY, HOUR
 from tests.running import healthd

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healthd.model import Asked, Axis, Flip, State
-from healthd.state import (
+from healthd.folding.state import (
     Holding,
     Reading,
     Rules,
@@ -19,6 +18,7 @@ from healthd.state import (
     online_reading,
     settle,
 )
+from healthd.model import Asked, Axis, Flip, State
 from probes.base import Reason, Result
 
 RULES = Rules(fail_after=3, ok_after=2, span=120_000)

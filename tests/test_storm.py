@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from healthd.alerting.files import text_of
-from healthd.alerting_options import AlertingOptions
+from healthd.options.alerting import AlertingOptions
 from healthd.setup import read_setup
 from tests.running import wait_until
 from tests.stack_kit import Told, serving, stack

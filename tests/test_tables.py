@@ -11,8 +11,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from healthd.inventory.tables import Columns, read_table
 from healthd.problems import Problems
-from healthd.tables import Columns, read_table
 
 COLUMNS = Columns(("id", "name"), ("note", "maintainer"), tags=True)
 Rows = list[tuple[int, list[str]]]

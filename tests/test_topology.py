@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from healthd.folding.state import Rules
 from healthd.incidents.board import Board
 from healthd.incidents.describe import Policy
 from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import CameraFacts, DeviceFacts, Fleet
 from healthd.incidents.incident import Cause
 from healthd.model import Asked, Axis, Camera, Device, Flip, Inventory, Placement, Region, State
-from healthd.sightings import EDGE_MACS
-from healthd.state import Rules
-from healthd.topology import Learner, Link, Place, Source, Standing, Topology
+from healthd.topology.links import Learner, Link, Place, Source, Standing, Topology
+from healthd.topology.sightings import EDGE_MACS
 from probes.base import Result
 from probes.ports import Poe, Port
 from probes.tables import Neighbour

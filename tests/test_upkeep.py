@@ -10,8 +10,8 @@ import pytest
 
 from healthd.config import Config, load_config
 from healthd.model import Axis, Flip, State
+from healthd.options.store import Retention, StoreOptions
 from healthd.store import Batch, Store
-from healthd.store_options import Retention, StoreOptions
 from healthd.upkeep import Upkeep
 
 DAY = 86_400_000

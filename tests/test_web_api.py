@@ -10,7 +10,7 @@ from importlib import resources
 import pytest
 from aiohttp import ClientSession
 
-from healthd.disagreements import Discord
+from healthd.folding.disagreements import Discord
 from healthd.incidents.incident import Cause, CountsFor, Happening, Kind, What
 from healthd.model import ExemptReason
 from healthd.web.server import make_app

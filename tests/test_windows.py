@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from healthd.model import Axis, CameraHistory, Flip, Moment, Placement, State
 from healthd.periods import parse_moment
-from healthd.pool import Terms
-from healthd.rates import Row, rows
-from healthd.timeline import Watch
-from healthd.windows import DAY, KEEP, Windows
+from healthd.rates.pool import Terms
+from healthd.rates.rows import Row, rows
+from healthd.rates.timeline import Watch
+from healthd.rates.windows import DAY, KEEP, Windows
 from tests.rates_fleets import HOUR, INVENTORY, PROFILES, PlacedFleet, fleets, steady
 from tests.slow_rates import Question, agree, heads_of
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from healthd.options.yamltext import Document, read_yaml
 from healthd.problems import BadInput
-from healthd.yamltext import Document, read_yaml
 
 
 def read(directory: Path, content: str | bytes) -> Document:

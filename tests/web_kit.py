@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import ClientSession, web
 
-from healthd.filing import EndingSaid, Said
+from healthd.filings.filing import EndingSaid, Said
 from healthd.incidents.evidence import Clue
 from healthd.incidents.incident import Happening, Incident
 from healthd.live import Page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from healthd.alerting_options import AlertingOptions, Receiver, WecomApp
+from healthd.options.alerting import AlertingOptions, Receiver, WecomApp
 from healthd.problems import Wrong
 
 NOBODY = "nobody"

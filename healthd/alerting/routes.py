@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from healthd.alerting.receivers import DEADMAN, NOBODY, receivers
-from healthd.alerting_options import AlertingOptions
 from healthd.model import Inventory
+from healthd.options.alerting import AlertingOptions
 
 Config: TypeAlias = dict[str, Any]
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from healthd.options.web import Tls, WebOptions
 from healthd.problems import Wrong, brief
-from healthd.web_options import Tls, WebOptions
 
 TOKEN_VARIABLE = "HEALTHD_TOKEN"  # noqa: S105 (a name, not a token)
 _TIMEOUT_SECONDS = 30.0  # closing an incident asks its subject first

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from healthd.change_list import changes
 from healthd.commands.choices import add_period, chosen_period, known_region
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.commands.progress import cameras_counted
 from healthd.config import Config
-from healthd.levers import Line
+from healthd.figures.change_list import changes
+from healthd.filings.levers import Line
 from healthd.periods import iso, local
 from healthd.setup import rate_terms, read_setup
 from healthd.store import Store

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 
 from healthd.commands.common import Commands, add_config, add_json, print_json
-from healthd.evidence_pack import collect, packed, problems
-from healthd.figures import month_span
+from healthd.figures.evidence_pack import collect, packed, problems
+from healthd.figures.period import month_span
 from healthd.problems import Wrong, did_you_mean
 from healthd.setup import read_setup
 from healthd.store import Store

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from healthd.commands.choices import known_region
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
-from healthd.exemption_desk import end_exemption, file_exemption
-from healthd.exemption_view import as_json, concerning
-from healthd.exemptions import standing
-from healthd.filing import EndingSaid, Said
+from healthd.figures.exemption_desk import end_exemption, file_exemption
+from healthd.filings.exemption_view import as_json, concerning
+from healthd.filings.exemptions import standing
+from healthd.filings.filing import EndingSaid, Said
 from healthd.model import Camera, Device, Exemption, ExemptReason, Inventory, Moment, Region, ScopeKind
 from healthd.periods import iso, local, parse_moment
 from healthd.problems import Wrong
+from healthd.rates.timeline import FOREVER
 from healthd.setup import Setup, rate_terms, read_setup
 from healthd.store import Store
 from healthd.store.evidence_files import read_evidence
-from healthd.timeline import FOREVER
 
 
 def add_to(commands: Commands) -> None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from healthd.commands.choices import known_region, region_and_below
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.commands.names import region_name
-from healthd.disagreements import Disagreement
+from healthd.folding.disagreements import Disagreement
 from healthd.model import Inventory, Moment
 from healthd.periods import iso, local
 from healthd.problems import Wrong

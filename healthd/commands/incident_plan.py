@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from healthd.commands.choices import known_region, with_profile
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.commands.names import region_name, subject_name
+from healthd.figures.repairs import RepairPlan, repair_plan
 from healthd.incidents.plan import Outcome, Plan
 from healthd.model import CLASSES, Inventory
 from healthd.periods import iso
-from healthd.pool import RATES
 from healthd.problems import Wrong
-from healthd.rates import percent
-from healthd.repairs import RepairPlan, repair_plan
+from healthd.rates.pool import RATES
+from healthd.rates.rows import percent
 from healthd.setup import rate_terms, read_setup
 from healthd.store import Store
 

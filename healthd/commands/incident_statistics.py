@@ -8,11 +8,11 @@ from fractions import Fraction
 
 from healthd.commands.choices import add_period, chosen_period, known_region
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
+from healthd.figures.repairs import repair_statistics
 from healthd.incidents.statistics import BY, RepairRow
 from healthd.periods import Span, iso
 from healthd.problems import Wrong
-from healthd.rates import percent
-from healthd.repairs import repair_statistics
+from healthd.rates.rows import percent
 from healthd.setup import Setup, rate_terms, read_setup
 from healthd.store import Store
 

@@ -15,7 +15,7 @@ from healthd.commands.ask_daemon import reload_running
 from healthd.commands.common import Commands, add_config, add_json, print_json
 from healthd.commands.inventory_files import BEFORE, elsewhere, replace_files
 from healthd.config import Config, load_config
-from healthd.inventory import Difference, diff, load_inventory, lost_share
+from healthd.inventory.read import Difference, diff, load_inventory, lost_share
 from healthd.model import Inventory
 from healthd.problems import BadInput, Wrong
 

@@ -12,13 +12,13 @@ from typing import Any
 from healthd import __version__
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.commands.progress import cameras_counted
-from healthd.figures import copy_of, month_span, take_copy
-from healthd.frozen import Copy, digest_of, pack
+from healthd.figures.period import copy_of, month_span, take_copy
+from healthd.figures.period_rules import STEPS, Standing, check, standing_after
 from healthd.model import Moment
-from healthd.period_rules import STEPS, Standing, check, standing_after
 from healthd.periods import iso
-from healthd.pool import Terms
 from healthd.problems import Wrong
+from healthd.rates.frozen import Copy, digest_of, pack
+from healthd.rates.pool import Terms
 from healthd.setup import Setup, rate_terms, read_setup
 from healthd.store import PeriodCopy, Store
 from healthd.store.period_rows import FINAL, PUBLISHED

@@ -15,13 +15,13 @@ from healthd.commands.ask_daemon import NobodyThere, post
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.config import load_config
 from healthd.false_alarms import Precision, precisions
+from healthd.folding.picture_state import without_faults
+from healthd.folding.state import Holding, forget
 from healthd.model import Axis, Flip, Moment, State
 from healthd.periods import parse_moment
 from healthd.picture_desk import mark_false, note_rebase
-from healthd.picture_state import without_faults
 from healthd.problems import Wrong, did_you_mean
 from healthd.setup import Setup, read_setup
-from healthd.state import Holding, forget
 from healthd.store import Batch, Store
 
 _WORDS = ("false", "rebase", "stats")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from healthd.commands.common import print_json
-from healthd.profile_words import describe
+from healthd.rates.profile_words import describe
 from healthd.setup import Setup
 
 

@@ -8,9 +8,6 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from healthd.assessed import assessed_figures, found_against
-from healthd.attributed import attributed_figures
-from healthd.buckets import Bucket
 from healthd.commands.choices import (
     add_by,
     add_period,
@@ -25,15 +22,18 @@ from healthd.commands.progress import cameras_counted
 from healthd.commands.rate_definitions import print_definitions
 from healthd.commands.scores import print_scores
 from healthd.config import Config
-from healthd.figures import Figures, figures, month_span
+from healthd.figures.assessed import assessed_figures, found_against
+from healthd.figures.attributed import attributed_figures
+from healthd.figures.ledger import Ledger, ledgers, told
+from healthd.figures.period import Figures, figures, month_span
 from healthd.incidents.attribution import ATTRIBUTED, DOORS
-from healthd.ledger import Ledger, ledgers, told
 from healthd.model import CLASSES, Moment
 from healthd.periods import Span, iso
-from healthd.pool import RATES
 from healthd.problems import Wrong, did_you_mean
-from healthd.profiles import FURTHER
-from healthd.rates import Row, percent
+from healthd.rates.buckets import Bucket
+from healthd.rates.pool import RATES
+from healthd.rates.profiles import FURTHER
+from healthd.rates.rows import Row, percent
 from healthd.setup import Setup, rate_terms, read_setup
 from healthd.store import Store
 

@@ -14,7 +14,7 @@ from healthd.commands.choices import known_region
 from healthd.commands.common import Commands, add_config, add_json, print_json
 from healthd.commands.progress import Progress
 from healthd.config import Config
-from healthd.figures import month_span
+from healthd.figures.period import month_span
 from healthd.kept import Kept, keep, write_files
 from healthd.model import Moment
 from healthd.problems import Wrong, did_you_mean

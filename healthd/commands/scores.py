@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from healthd.assessing.scores import Score, printed
 from healthd.commands.common import print_json, table
+from healthd.figures.scored import maintainer_scores, region_scores
 from healthd.periods import Span
 from healthd.problems import Wrong
-from healthd.scored import maintainer_scores, region_scores
-from healthd.scores import Score, printed
 from healthd.setup import Setup
 from healthd.store import Store
 

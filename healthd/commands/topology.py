@@ -15,7 +15,7 @@ from healthd.model import Device, Inventory
 from healthd.prober import DEVICE, Targets, ask_once
 from healthd.schedule import Check
 from healthd.setup import read_setup
-from healthd.topology import Learner, Link, Place, Topology
+from healthd.topology.links import Learner, Link, Place, Topology
 from probes import PROBES
 from probes.base import CheckOptions, Memory, Outcome, Resources, Result
 

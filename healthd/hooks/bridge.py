@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import aiohttp
 from yarl import URL
 
-from healthd.hook_options import HookOptions
 from healthd.hooks.facts import Known
 from healthd.hooks.metrics import HookMetrics
 from healthd.hooks.notice import Notice, read_notice
@@ -28,6 +27,7 @@ from healthd.hooks.services import (
     verdict_of,
 )
 from healthd.hooks.text import Form, message
+from healthd.options.hooks import HookOptions
 from healthd.problems import Wrong
 
 log = logging.getLogger("healthd.hooks")

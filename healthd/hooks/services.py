@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from healthd.hook_options import HookOptions, SmsOptions
 from healthd.hooks.text import Size
+from healthd.options.hooks import HookOptions, SmsOptions
 
 
 class Reason(enum.StrEnum):

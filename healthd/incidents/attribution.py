@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from healthd.buckets import Bucket
 from healthd.incidents.incident import CountsFor, Happening, Incident, Kind
 from healthd.model import CameraHistory, Moment, Placement, State
-from healthd.pool import Column, Terms, Vector
-from healthd.profiles import Method, Profile
-from healthd.rates import Row, Summing
-from healthd.timeline import FOREVER, Piece, Situation, Watch, pieces
+from healthd.rates.buckets import Bucket
+from healthd.rates.pool import Column, Terms, Vector
+from healthd.rates.profiles import Method, Profile
+from healthd.rates.rows import Row, Summing
+from healthd.rates.timeline import FOREVER, Piece, Situation, Watch, pieces
 
 DOORS = (CountsFor.OWN, CountsFor.POWER, CountsFor.OPERATOR, CountsFor.UNDETERMINED)
 """In the order of `Row.doors`."""

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from healthd.folding.state import Holding, Rules, advance_online, online_reading, settle
 from healthd.incidents.board import Board
 from healthd.incidents.fleet import Fleet, PortFacts
 from healthd.incidents.incident import Happening
 from healthd.model import Asked, Axis, Camera, Flip, Inventory, Moment, State
-from healthd.state import Holding, Rules, advance_online, online_reading, settle
-from healthd.topology import Learner, Place
+from healthd.topology.links import Learner, Place
 from probes.base import Memory, Outcome, Reason
 from probes.port_names import port_named
 

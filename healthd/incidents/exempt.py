@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from healthd.exemptions import Cover
+from healthd.filings.exemptions import Cover
 from healthd.model import Inventory, Moment
-from healthd.timeline import FOREVER, Spans
+from healthd.rates.timeline import FOREVER, Spans
 
 _T = TypeVar("_T")
 

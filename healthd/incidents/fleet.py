@@ -16,7 +16,7 @@ from typing import NamedTuple
 from healthd.incidents.exempt import Exempt, Filed
 from healthd.incidents.lines import fed_first, hung_camera, hung_device, line_of, way_up
 from healthd.model import Camera, Device, Inventory, Moment, State
-from healthd.topology import Place
+from healthd.topology.links import Place
 
 SUBNET = "subnet"
 """The kind of the stand-ins for what cameras without upstream hang on."""

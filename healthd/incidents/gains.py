@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from healthd.incidents.incident import Incident
 from healthd.incidents.plan import Lift, Plan, holders_of, lift, plan_of
 from healthd.model import Inventory
-from healthd.pool import Group
-from healthd.profiles import Profile
-from healthd.rates import Row
-from healthd.timeline import Situation
+from healthd.rates.pool import Group
+from healthd.rates.profiles import Profile
+from healthd.rates.rows import Row
+from healthd.rates.timeline import Situation
 
 Standing = Mapping[str, tuple[Group, Situation]]
 """Camera -> the (region, class) that it is counted in, and how it stands now."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from healthd.incidents.plan import Lift, lift
 from healthd.model import CameraHistory, Moment, Placement
-from healthd.pool import Group, Pool, Tally, Terms
-from healthd.profiles import Profile
-from healthd.rates import Row, tabulate
-from healthd.timeline import Situation, Watch, pieces
+from healthd.rates.pool import Group, Pool, Tally, Terms
+from healthd.rates.profiles import Profile
+from healthd.rates.rows import Row, tabulate
+from healthd.rates.timeline import Situation, Watch, pieces
 
 
 @dataclass(frozen=True, slots=True)

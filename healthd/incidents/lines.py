@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from healthd.model import Camera, Device
-from healthd.topology import Place
+from healthd.topology.links import Place
 
 
 def hung_camera(camera: Camera, learnt: Mapping[str, Place]) -> Camera:

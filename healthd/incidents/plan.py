@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from healthd.buckets import Bucket, judge
 from healthd.incidents.choice import Group, fewest
 from healthd.incidents.incident import Incident, Kind
 from healthd.model import State
-from healthd.profiles import Profile
-from healthd.timeline import Situation
+from healthd.rates.buckets import Bucket, judge
+from healthd.rates.profiles import Profile
+from healthd.rates.timeline import Situation
 
 _DOWN = frozenset({Kind.OFFLINE, Kind.FLAPPING})
 _PICTURE = frozenset({Kind.PICTURE, Kind.ACCOUNT})  # a wrong clock alone makes no rate worse

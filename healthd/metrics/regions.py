@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from healthd.exposition import Family, Format, block, escape, histogram_lines, labels
 from healthd.live import RTT_BUCKETS_SECONDS, WINDOWS, Page
-from healthd.rates import Row
+from healthd.rates.rows import Row
 
 _STATES = {
     "online": ("online", "offline", "unknown", "exempt"),

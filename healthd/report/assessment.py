@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from healthd.profile_words import rate_name
-from healthd.profiles import FURTHER, Profile
-from healthd.rates import Row
+from healthd.rates.profile_words import rate_name
+from healthd.rates.profiles import FURTHER, Profile
+from healthd.rates.rows import Row
 from healthd.report.document import Block, Cell, Chart, Column, Kind, Paragraph, Series, Table
 from healthd.report.numbers import target
 from healthd.report.sections import Context, ranked

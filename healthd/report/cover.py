@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from fractions import Fraction
 
-from healthd.profiles import Profile
-from healthd.rates import Row
+from healthd.rates.profiles import Profile
+from healthd.rates.rows import Row
 from healthd.report.lists import longer
 from healthd.report.material import ReportKind
 from healthd.report.numbers import percent, points, target

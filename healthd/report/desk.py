@@ -20,12 +20,12 @@ from healthd.config import Config
 from healthd.jobs import Jobs
 from healthd.kept import Kept, kept_reports, note
 from healthd.model import Moment
+from healthd.options.reports import ScheduledReport
 from healthd.problems import Wrong
 from healthd.report.mail import compose, send
 from healthd.report.material import ReportKind
 from healthd.report.metrics import ReportMetrics
 from healthd.report.spans import last_period
-from healthd.report_options import ScheduledReport
 
 log = logging.getLogger("healthd.reports")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from healthd.levers import EXEMPTION, Line
+from healthd.filings.levers import EXEMPTION, Line
 from healthd.model import CLASSES, Exemption, Lifecycle, ScopeKind
 from healthd.report.document import Block, Cell, Kind, Paragraph, Table, Tone
 from healthd.report.numbers import percent

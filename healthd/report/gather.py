@@ -6,29 +6,29 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from healthd.assessed import READ_BY, examination
-from healthd.assessments import assess
-from healthd.attributed import held_in
-from healthd.change_list import changes
-from healthd.figures import Figures, Reading, copy_of, figures, figures_by, month_span, watch_of
+from healthd.assessing.assessments import assess
+from healthd.assessing.scores import Score, weighted
+from healthd.figures.assessed import READ_BY, examination
+from healthd.figures.attributed import held_in
+from healthd.figures.change_list import changes
+from healthd.figures.period import Figures, Reading, copy_of, figures, figures_by, month_span, watch_of
+from healthd.figures.repairs import repair_statistics, standing
+from healthd.figures.scored import maintainer_scores, region_scores
 from healthd.incidents.attribution import attributing
 from healthd.incidents.incident import Incident
 from healthd.incidents.plan import make_plan
 from healthd.model import CameraHistory, Inventory, Moment, Placement, State
 from healthd.periods import Span
-from healthd.pool import RATES, Terms
 from healthd.problems import Wrong
-from healthd.profiles import FURTHER, Profile
-from healthd.rates import Row, Summing
-from healthd.repairs import repair_statistics, standing
+from healthd.rates.pool import RATES, Terms
+from healthd.rates.profiles import FURTHER, Profile
+from healthd.rates.rows import Row, Summing
+from healthd.rates.timeline import FOREVER, Piece, Watch, pieces
 from healthd.report.material import Material, Move, Outage, Past, Period, PlanOf, ReportKind
 from healthd.report.spans import months_before
 from healthd.report.worklist import Work
-from healthd.scored import maintainer_scores, region_scores
-from healthd.scores import Score, weighted
 from healthd.setup import Setup, rate_terms
 from healthd.store import Store
-from healthd.timeline import FOREVER, Piece, Watch, pieces
 
 TREND_MONTHS = 13
 LONG: Moment = 24 * 3_600_000

@@ -15,7 +15,7 @@ from email.utils import formatdate, parseaddr
 from pathlib import Path
 
 from healthd.kept import Kept
-from healthd.report_options import MailOptions
+from healthd.options.reports import MailOptions
 
 _TIMEOUT_SECONDS = 30.0
 _LARGEST_BYTES = 20_000_000  # of all attachments; most servers refuse more

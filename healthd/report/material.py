@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from healthd.figures import Figures
+from healthd.assessing.scores import Score
+from healthd.figures.period import Figures
+from healthd.filings.levers import Line
 from healthd.incidents.incident import Incident
 from healthd.incidents.plan import Plan
 from healthd.incidents.statistics import RepairRow
-from healthd.levers import Line
 from healthd.model import Exemption, Inventory, Moment, Placement
 from healthd.periods import Span
-from healthd.profiles import Profile
-from healthd.scores import Score
+from healthd.rates.profiles import Profile
 
 
 class ReportKind(enum.StrEnum):

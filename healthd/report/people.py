@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from healthd.profile_words import rate_name
-from healthd.rates import Row
+from healthd.assessing.scores import Score
+from healthd.rates.profile_words import rate_name
+from healthd.rates.rows import Row
 from healthd.report.document import Block, Cell, Column, Kind, Paragraph, Table
 from healthd.report.sections import Context, keyed, rankable
-from healthd.scores import Score
 
 WORST = 10
 

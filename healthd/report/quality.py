@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from healthd.figures import Figures
-from healthd.profile_words import describe
-from healthd.rates import Row
+from healthd.figures.period import Figures
+from healthd.rates.profile_words import describe
+from healthd.rates.rows import Row
 from healthd.report.document import Block, Cell, Column, Kind, Paragraph, Table
 from healthd.report.sections import Context, keyed
 from healthd.words import FAULTS

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from healthd.figures import Figures
+from healthd.figures.period import Figures
 from healthd.model import CLASSES
-from healthd.pool import RATES
-from healthd.profiles import Profile
-from healthd.rates import Row
+from healthd.rates.pool import RATES
+from healthd.rates.profiles import Profile
+from healthd.rates.rows import Row
 from healthd.report.document import Cell, Tone
 from healthd.report.material import Material
 from healthd.report.scribe import Scribe

@@ -21,9 +21,9 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, select, update
 
 from healthd.model import Axis, Moment, State
+from healthd.rates.timeline import FOREVER, entries_since
 from healthd.store import schema
 from healthd.store.sql import replace_rows
-from healthd.timeline import FOREVER, entries_since
 
 Code: TypeAlias = int
 """What a change led to: a row of `meanings`."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, or_, select
 
-from healthd.disagreements import Disagreement, Discord
+from healthd.folding.disagreements import Disagreement, Discord
 from healthd.model import Moment
 from healthd.store import schema
 from healthd.store.sql import insert

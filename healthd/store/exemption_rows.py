@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from healthd.exemptions import Cover, folded
+from healthd.filings.exemptions import Cover, folded
 from healthd.model import (
     DeviceLink,
     Ending,

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from healthd.exemptions import Cover
 from healthd.false_alarms import LEVER, FalseAlarm, false_alarms
+from healthd.filings.exemptions import Cover
 from healthd.model import DeviceLink, Exemption, LeverChange, Moment, PlacementChange
+from healthd.rates.timeline import FOREVER
 from healthd.store import exemption_rows
 from healthd.store.errors import damaged, explained
 from healthd.store.placement_rows import changes_within
-from healthd.timeline import FOREVER
 
 UNDECODABLE = (ValueError, LookupError, TypeError)
 """What decoding raises for a row that healthd cannot have written."""

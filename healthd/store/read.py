@@ -8,12 +8,13 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, select
 
-from healthd.disagreements import Disagreement
-from healthd.exemptions import Cover
 from healthd.false_alarms import FalseAlarm, given_back
+from healthd.filings.exemptions import Cover
+from healthd.folding.disagreements import Disagreement
 from healthd.incidents.incident import Happening, Incident
 from healthd.model import Axis, CameraHistory, Flip, Moment, PictureReference, Placement, Region, State
 from healthd.periods import Span
+from healthd.rates.timeline import entries_since
 from healthd.store import disagreement_rows, incident_rows, period_rows, picture_rows, schema
 from healthd.store.courses import SETTLED, Courses, Timeline, mark
 from healthd.store.errors import damaged
@@ -21,7 +22,6 @@ from healthd.store.flip_rows import judged
 from healthd.store.lever_reader import UNDECODABLE, LeverReader
 from healthd.store.period_rows import PeriodCopy
 from healthd.store.placement_rows import PLACED, placement
-from healthd.timeline import entries_since
 from probes.base import Memory
 
 Standing: TypeAlias = tuple[State, Moment, tuple[str, ...], str]

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, select
 
-from healthd.disagreements import Disagreement
+from healthd.folding.disagreements import Disagreement
 from healthd.incidents.incident import Happening
 from healthd.model import (
     Change,

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from healthd.exposition import Format
 from healthd.false_alarms import FalseAlarm
-from healthd.filing import EndingSaid, Said
+from healthd.filings.filing import EndingSaid, Said
 from healthd.incidents.evidence import Clue
 from healthd.incidents.incident import Happening, Incident
 from healthd.kept import Kept

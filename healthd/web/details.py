@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from healthd.disagreements import Disagreement
+from healthd.folding.disagreements import Disagreement
 from healthd.incidents.incident import Incident
 from healthd.live import CameraView, Page
 from healthd.model import Device, Flip, Inventory, Maintainer

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from healthd.exemption_view import as_json as public
-from healthd.exemption_view import concerning
-from healthd.exemptions import standing
-from healthd.filing import EndingSaid, Said
+from healthd.filings.exemption_view import as_json as public
+from healthd.filings.exemption_view import concerning
+from healthd.filings.exemptions import standing
+from healthd.filings.filing import EndingSaid, Said
 from healthd.live import Page
 from healthd.model import Exemption
 from healthd.problems import Wrong

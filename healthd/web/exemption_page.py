@@ -9,7 +9,7 @@ from functools import partial
 
 from aiohttp import web
 
-from healthd.exemptions import standing
+from healthd.filings.exemptions import standing
 from healthd.live import Page
 from healthd.model import Exemption, Inventory, Moment, ScopeKind
 from healthd.web.deps import DEPS, VIEWS

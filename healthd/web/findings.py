@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from healthd.disagreements import Disagreement, Discord
+from healthd.folding.disagreements import Disagreement, Discord
 from healthd.live import Page
 from healthd.model import Camera, Moment
 from healthd.web.deps import DEPS

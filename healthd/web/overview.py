@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from healthd.live import CameraView, Page
 from healthd.model import Inventory, Moment, State
-from healthd.rates import Row
+from healthd.rates.rows import Row
 from healthd.web.findings import MAX_FINDINGS, FindingLine, finding_lines
 from healthd.web.incident_view import (
     MAX_INCIDENTS,

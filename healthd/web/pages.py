@@ -11,7 +11,7 @@ from aiohttp import web
 
 from healthd.live import Page
 from healthd.model import CLASSES
-from healthd.rates import percent
+from healthd.rates.rows import percent
 from healthd.web.deps import DEPS, VIEWS
 from healthd.web.html import Reader, as_html, html, reader_of
 from healthd.web.overview import BAD_STATES, RATES, STATES, Choice, overview

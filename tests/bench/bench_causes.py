@@ -20,14 +20,14 @@ from healthd.city.faults import Fault
 from healthd.city.plan import Plan, Ports, lay_out
 from healthd.city.simulate import Event, Simulation, draw_faults
 from healthd.core import Core, CoreRules, Past, Steering
+from healthd.folding.picture_state import PictureRules
+from healthd.folding.state import Rules
 from healthd.incidents.board import Board
 from healthd.incidents.describe import Policy
 from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet
 from healthd.incidents.incident import Incident, What
 from healthd.model import REFERENCE, Asked, Inventory, Moment
-from healthd.picture_state import PictureRules
-from healthd.state import Rules
 from probes.base import Memory, Outcome, Result
 from tests.galleries import empty_gallery
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 
 from healthd.model import Axis, Change, Flip, Inventory, State
-from healthd.pool import Terms
-from healthd.profiles import BUILT_IN
-from healthd.rates import rows
+from healthd.rates.pool import Terms
+from healthd.rates.profiles import BUILT_IN
+from healthd.rates.rows import rows
+from healthd.rates.timeline import Watch
 from healthd.store import Batch, Store
-from healthd.timeline import Watch
 from tests.bench.rates_bench import DAY, MONTH, ZONE, fleet, tree
 
 

@@ -22,8 +22,8 @@ from healthd.city.options import CityOptions
 from healthd.city.plan import Ports, lay_out
 from healthd.city.repairs import simulate_repairs
 from healthd.model import Axis, Camera, Change, Flip, State
+from healthd.options.reports import FORMATS
 from healthd.periods import parse_month
-from healthd.report_options import FORMATS
 from healthd.setup import read_setup
 from healthd.store import Batch, Store
 

@@ -14,6 +14,7 @@ from collections import Counter, deque
 from heapq import heappop, heappush
 
 from healthd.core import Core, CoreRules, Past, Steering
+from healthd.folding.state import Rules
 from healthd.incidents.board import Board
 from healthd.incidents.describe import Policy
 from healthd.incidents.desk import Desk
@@ -21,7 +22,6 @@ from healthd.incidents.fleet import Fleet
 from healthd.incidents.incident import What
 from healthd.model import Asked, Camera, Device, Inventory, Moment, Placement, Region
 from healthd.schedule import phase
-from healthd.state import Rules
 from probes.base import Reason, Result
 from tests.galleries import empty_gallery
 

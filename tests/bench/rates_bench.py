@@ -19,11 +19,11 @@ from zoneinfo import ZoneInfo
 from healthd.incidents.attribution import Hold, attributed
 from healthd.model import Axis, CameraHistory, Flip, Inventory, Moment, Placement, Region, State
 from healthd.periods import parse_month
-from healthd.pool import Terms
-from healthd.profiles import BUILT_IN, Method
-from healthd.rates import rows
-from healthd.timeline import Watch
-from healthd.windows import Windows
+from healthd.rates.pool import Terms
+from healthd.rates.profiles import BUILT_IN, Method
+from healthd.rates.rows import rows
+from healthd.rates.timeline import Watch
+from healthd.rates.windows import Windows
 
 ZONE = ZoneInfo("Asia/Shanghai")
 MONTH = parse_month("2026-06", ZONE)

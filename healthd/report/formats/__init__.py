@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from healthd.options.reports import FORMATS
 from healthd.report.document import Report
-from healthd.report_options import FORMATS
 
 __all__ = ["FORMATS", "FormatError", "Options", "Render", "renderer"]
 

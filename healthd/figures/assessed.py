@@ -1,0 +1,163 @@
+"""The further rates from the store: for the command line, and kept up to date for the metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from healthd.assessing.assessments import Examination, Finding, Seen, assess, findings, own_clock_trusted
+from healthd.figures.period import Figures
+from healthd.figures.repairs import repair_statistics
+from healthd.incidents.statistics import RepairRow
+from healthd.model import Moment
+from healthd.periods import Span, windows_at
+from healthd.problems import Wrong
+from healthd.rates.profiles import FURTHER, Profile
+from healthd.rates.rows import Row
+from healthd.setup import Setup, rate_terms
+from healthd.store import Store, StoreError
+from probes.base import Memory
+
+log = logging.getLogger("healthd.figures.assessed")
+
+READ_BY: Mapping[str, str] = {"clock": "onvif", "resolution": "onvif", "annotation": "annotation"}
+"""The check that reads what a rate goes by; the others go by the inventory."""
+
+_TIMELY_BY = ("region", "unit", "maintainer")
+_FIRST_SECONDS = 20.0
+_PAUSE_SECONDS = 300.0
+_INTERVALS = 3  # so many intervals a reading counts in `now`
+_UNSYNCHRONISED = 5  # adjtimex(2): TIME_ERROR
+
+
+def assessed_figures(
+    store: Store, setup: Setup, span: Span, rate: str, *, by: str = "region", region: str = ""
+) -> Figures:
+    """The rows of one further rate, or of `timely`, as known at the end of `span` or at the last heartbeat if
+    that is sooner. Raises StoreError; Wrong where a rate is not told by that."""
+    until = min(span.end, store.last_heartbeat() or span.start)
+    if rate == "timely":
+        rows = _timely(store, setup, span, by, region)
+    else:
+        fresh = dict.fromkeys(READ_BY, span.start)
+        rows = assess(
+            examination(store, setup, until, fresh), [rate], Span(span.start, until), by=by, region=region
+        )
+    clipped = until < span.end
+    told = tuple(replace(row, clipped=clipped) for row in rows)
+    return Figures(told, span, until, inventory=setup.inventory.digest)
+
+
+def examination(store: Store, setup: Setup, at: Moment, fresh: Mapping[str, Moment]) -> Examination:
+    """What the fleet is examined by at `at`; `fresh`: rate -> since when a reading counts."""
+    memories = store.memories()
+    terms = rate_terms(setup, store.regions())
+    options = setup.config.assessments
+    trusted = own_clock_trusted(clock_synchronised(), _offsets(setup, memories, fresh), options.clock.warn)
+    return Examination.of(
+        terms, options, Seen(store.reached(), memories, fresh, trusted), at, setup.config.timezone
+    )
+
+
+def _offsets(setup: Setup, memories: Mapping[str, Memory], fresh: Mapping[str, Moment]) -> list[float]:
+    since = fresh.get("clock", 0)
+    known = (memories[camera] for camera in setup.inventory.cameras if camera in memories)
+    return [
+        memory.clock_offset_seconds
+        for memory in known
+        if memory.clock_offset_seconds is not None and 1000 * memory.clock_read_at >= since
+    ]
+
+
+def found_against(store: Store, setup: Setup, span: Span, rate: str, region: str = "") -> list[Finding]:
+    """Every camera that a rate holds something against, does not know or warns of."""
+    until = min(span.end, store.last_heartbeat() or span.start)
+    return findings(examination(store, setup, until, dict.fromkeys(READ_BY, span.start)), [rate], region)
+
+
+def _timely(store: Store, setup: Setup, span: Span, by: str, region: str) -> list[Row]:
+    """Repairs that were due in the period and done by then ÷ all that were due."""
+    if by not in _TIMELY_BY:
+        raise Wrong(f"--rate timely is not told by {by}", f"give --by {', '.join(_TIMELY_BY)}")
+    found = repair_statistics(store, setup, span, by=by, region=region)
+    if found is None:
+        return []
+    levels = {code: one.level for code, one in found.inventory.regions.items()}
+    return [
+        _timely_row(row, profile, levels.get(row.key, "") if by == "region" else "", region)
+        for row in found.rows
+        for profile in setup.config.chosen_profiles
+        if row.due
+    ]
+
+
+def _timely_row(row: RepairRow, profile: Profile, level: str, region: str) -> Row:
+    return Row(
+        by=row.by,
+        key=row.key,
+        region=row.key if row.by == "region" else region,
+        name=row.name,
+        level=level,
+        class_="all",
+        rate="timely",
+        profile=profile.name,
+        start=row.start,
+        end=row.end,
+        clipped=False,
+        cameras=row.due,
+        good=row.timely,
+        bad=row.due - row.timely,
+        undiagnosed=0,
+        unknown=0,
+        exempt=0,
+        out_of_service=0,
+        raw_good=row.timely,
+        raw_assessed=row.due,
+        target=profile.target("timely", "all"),
+        method="head_count",
+    )
+
+
+def clock_synchronised() -> bool | None:
+    """Whether the kernel calls this machine's clock synchronised (adjtimex(2)); None where it does not tell."""
+    try:
+        buffer = ctypes.create_string_buffer(512)  # struct timex, with room; all zero: only asks
+        state = ctypes.CDLL(None, use_errno=True).adjtimex(buffer)
+    except (OSError, AttributeError):
+        return None
+    return None if state < 0 else state != _UNSYNCHRONISED
+
+
+def live_assessments(store: Store, setup: Setup, now: Moment) -> Mapping[str, Sequence[Row]]:
+    """window (`now`, `month`) -> rows by region, for the metrics; seconds for a large fleet: for a thread."""
+    config = setup.config
+    month = windows_at(now, config.timezone, config.month_starts_on)["month"]
+    intervals = {rate: config.checks[check].interval for rate, check in READ_BY.items() if check in config.checks}
+    rates = [rate for rate in FURTHER if rate not in READ_BY or rate in intervals]
+    recent = {rate: now - round(1000 * _INTERVALS * seconds) for rate, seconds in intervals.items()}
+    examined = examination(store, setup, now, recent)
+    this_month = replace(examined, seen=replace(examined.seen, fresh=dict.fromkeys(READ_BY, month.start)))
+    timely = _timely(store, setup, Span(month.start, now), "region", "")
+    return {
+        "now": assess(examined, rates, Span(now, now)),
+        "month": [*assess(this_month, rates, Span(month.start, now)), *timely],
+    }
+
+
+async def keep_assessed(
+    store: Store,
+    setup: Callable[[], Setup],
+    now: Callable[[], Moment],
+    show: Callable[[Mapping[str, Sequence[Row]]], None],
+) -> None:
+    """Shows the further rates anew every few minutes, for as long as healthd runs."""
+    await asyncio.sleep(_FIRST_SECONDS)
+    while True:
+        try:
+            show(await asyncio.to_thread(live_assessments, store, setup(), now()))
+        except StoreError as error:
+            log.warning("further rates could not be made, the last ones stay error=%s", error)
+        await asyncio.sleep(_PAUSE_SECONDS)

@@ -1,0 +1,197 @@
+"""Figures of a period: the one way from a store to rows, for the command line, the API and the reports alike.
+
+Who asks here gets the same figures as everybody else, and is told how firm they are.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
+
+from healthd import __version__
+from healthd.config import Config
+from healthd.model import CameraHistory, Moment
+from healthd.periods import Span, parse_month, windows_at
+from healthd.rates.frozen import Copy, freeze, unpack
+from healthd.rates.pool import Terms
+from healthd.rates.rows import Row, Summing, rows
+from healthd.rates.timeline import Piece, Watch, pieces
+from healthd.rates.windows import Booked, Windows
+from healthd.setup import Setup, rate_terms
+from healthd.store import PeriodCopy, Store
+from healthd.store.errors import damaged
+from healthd.store.period_rows import FINAL, PROVISIONAL
+
+Reading: TypeAlias = Callable[[CameraHistory, Sequence[Piece]], None]
+"""Takes one camera's history and its pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The rows of a period, and how firm they are.
+
+    `rows`: as `rates.rows` makes them, by region in the order of the tree. `span`: what was asked for; `until`:
+    where what is known of it ends, not after `span.end`. `standing`: provisional (may still change) | published
+    (in its appeal window) | final (frozen). `version`: 0 while nothing is frozen, else the number of the frozen
+    copy that these are. `inventory`: digest of the inventory files, `program`: version of the healthd, that the
+    figures were made with. `versions`: all frozen copies of a final month, the first one and its amendments.
+    """
+
+    rows: Sequence[Row]
+    span: Span
+    until: Moment
+    standing: str = PROVISIONAL
+    version: int = 0
+    inventory: str = ""
+    program: str = __version__
+    versions: Sequence[PeriodCopy] = ()
+
+    @property
+    def clipped(self) -> bool:
+        """Whether nothing is known of the end of the period."""
+        return self.until < self.span.end
+
+    def as_json(self, zone: ZoneInfo) -> list[dict[str, Any]]:
+        """The rows by their public names, each with the standing and the version."""
+        firm = {"standing": self.standing, "version": self.version}
+        return [{**row.as_json(zone), **firm} for row in self.rows]
+
+
+def figures(
+    store: Store,
+    setup: Setup,
+    span: Span,
+    *,
+    by: str = "region",
+    region: str = "",
+    camera: str = "",
+    version: int = 0,
+    each: Callable[[int], None] = lambda count: None,
+) -> Figures:
+    """The figures of `span` for the configured profiles and checks.
+
+    `by`: region | department | unit | maintainer | camera | tag:NAME. `region`: only what was booked in or below
+    it; `camera`: only this one; "" for all. A month that is final is answered from its frozen copy, by those of
+    the configured profiles that were frozen, or by all frozen ones where none was; `version`: which copy, 0 for
+    the newest. `each` is told how many cameras were read so far. Takes seconds for a large fleet: never call it on
+    the event loop. Raises StoreError.
+    """
+    copies = [copy for copy in store.period_copies() if (copy.start, copy.end) == (span.start, span.end)]
+    final = [copy for copy in copies if copy.standing == FINAL]
+    if final:
+        chosen = next((copy for copy in final if copy.version == version), final[-1])
+        frozen = copy_of(store, chosen)
+        names = {name for _, name in frozen.columns}
+        wanted = names.intersection(setup.config.profiles) or names
+        kept = tuple(row for row in frozen.rows(by=by, region=region, camera=camera) if row.profile in wanted)
+        return Figures(
+            kept, span, frozen.until, FINAL, chosen.version, chosen.inventory, chosen.program, versions=final
+        )
+    terms = rate_terms(setup, store.regions())
+    watch = watch_of(store, setup.config.timezone, span)
+    histories = store.histories(span.start, span.end, cameras={camera} if camera else None)
+    found = rows(_counted(histories, each), watch, terms, by=by, region=region)
+    standing = copies[-1].standing if copies else PROVISIONAL
+    return Figures(tuple(found), span, watch.until, standing, inventory=setup.inventory.digest)
+
+
+def figures_by(
+    store: Store,
+    setup: Setup,
+    span: Span,
+    bys: Sequence[str],
+    *,
+    region: str = "",
+    beside: Callable[[Watch, Terms], Sequence[Reading]] = lambda watch, terms: (),
+    each: Callable[[int], None] = lambda count: None,
+) -> dict[str, Figures]:
+    """What `figures` answers for each of `bys` (none of them `camera`), out of one pass over the fleet.
+
+    `beside`: what else is to read every camera's history and pieces in that pass, even where the figures come from
+    a frozen copy; the watch knows the graces of the profiles.
+    """
+    terms = rate_terms(setup, store.regions())
+    watch = watch_of(store, setup.config.timezone, span).judging(terms.profiles)
+    copies = [copy for copy in store.period_copies() if (copy.start, copy.end) == (span.start, span.end)]
+    final = any(copy.standing == FINAL for copy in copies)
+    sums = {} if final else {by: Summing(watch, terms, by=by, region=region) for by in bys}
+    readings = beside(watch, terms)
+    if sums or readings:
+        for history in _counted(store.histories(span.start, span.end), each):
+            found = [*pieces(history, watch, watch.start, watch.until)]
+            for one in sums.values():
+                one.add(history.camera, found)
+            for reading in readings:
+                reading(history, found)
+    if final:
+        return {by: figures(store, setup, span, by=by, region=region) for by in bys}
+    standing, digest = copies[-1].standing if copies else PROVISIONAL, setup.inventory.digest
+    return {
+        by: Figures(tuple(one.take()), span, watch.until, standing, inventory=digest) for by, one in sums.items()
+    }
+
+
+def month_span(store: Store, config: Config, name: str) -> Span:
+    """The month `YYYY-MM`: as it was when it was made final, else as the configuration begins months. ValueError
+    with the remedy."""
+    span = parse_month(name, config.timezone, config.month_starts_on)
+    for copy in store.period_copies():
+        if copy.month == name.strip() and copy.standing == FINAL:
+            span = Span(copy.start, copy.end)
+    return span
+
+
+def copy_of(store: Store, copy: PeriodCopy) -> Copy:
+    """What is frozen in a copy, ready to answer. Raises StoreError where it is damaged."""
+    try:
+        return unpack(store.period_content(copy))
+    except (ValueError, LookupError, TypeError, zlib.error) as error:
+        raise damaged(store.name, f"the {copy.standing} copy of {copy.month}: {error!r}") from error
+
+
+def frozen_terms(store: Store, span: Span) -> Terms | None:
+    """What a final month was judged by when it was frozen last; None where the span is none."""
+    final = [copy for copy in store.period_copies() if (copy.start, copy.end) == (span.start, span.end)]
+    final = [copy for copy in final if copy.standing == FINAL]
+    return copy_of(store, final[-1]).terms if final else None
+
+
+def take_copy(
+    store: Store, setup: Setup, span: Span, terms: Terms, each: Callable[[int], None] = lambda count: None
+) -> Copy:
+    """A frozen copy of the figures as they are now, judged by `terms`; what `figures` would answer."""
+    watch = watch_of(store, setup.config.timezone, span)
+    return freeze(_counted(store.histories(span.start, span.end), each), watch, terms)
+
+
+def watch_of(store: Store, zone: ZoneInfo, span: Span) -> Watch:
+    """When healthd was watching, for the pieces of a period."""
+    begun = store.first_heartbeat()
+    heartbeats = store.heartbeats(begun, span.end) if begun is not None else []
+    return Watch(heartbeats, zone, span.start, span.end)
+
+
+def _counted(histories: Iterable[CameraHistory], each: Callable[[int], None]) -> Iterator[CameraHistory]:
+    for count, history in enumerate(histories):
+        each(count)
+        yield history
+
+
+def live_windows(setup: Setup, store: Store, now: Moment, booked: Booked | None) -> Windows:
+    """The live windows out of the store; takes seconds for a large fleet, so it runs in a thread."""
+    config = setup.config
+    first = min(span.start for span in windows_at(now, config.timezone, config.month_starts_on).values())
+    begun = store.first_heartbeat() or now
+    heartbeats = store.heartbeats(begun, now + 1)
+    return Windows.build(
+        store.histories(first, now + 1),
+        heartbeats,
+        rate_terms(setup, store.regions()),
+        config.timezone,
+        now,
+        month_starts_on=config.month_starts_on,
+        booked=booked,
+    )
