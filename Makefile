@@ -27,7 +27,7 @@ demo: setup-demo ## a simulated city and a daemon over it; options: make demo DE
 	$(BIN)/healthd demo $(DEMO)
 
 test: setup-test ## the tests, without the slow ones; options: make test PYTEST="-k snmp"
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST)
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal $(PYTEST)
 
 test-slow: setup-test ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(PYTEST)
