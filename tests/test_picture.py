@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 import zlib
+from collections.abc import Callable
 from functools import cache
 
 import cv2
@@ -72,36 +73,45 @@ def encoded(pixels: Pixels, suffix: str = ".jpg", *options: int) -> bytes:
 
 
 DAY = encoded(scene(), ".jpg", cv2.IMWRITE_JPEG_QUALITY, 80)
-FAR = np.linspace(0.08, 0.45, 1080)[:, None, None]
-FOG = scene() * FAR + 190 * (1 - FAR)
-WALL = plain(150, 150, 150) + np.linspace(-6, 6, 1920)[None, :, None]
 
 
+def fog() -> Pixels:
+    far = np.linspace(0.08, 0.45, 1080)[:, None, None]
+    return scene() * far + 190 * (1 - far)
+
+
+def wall() -> Pixels:
+    return plain(150, 150, 150) + np.linspace(-6, 6, 1920)[None, :, None]
+
+
+# Each picture is drawn when its test runs: all at once they take 800 MB.
 @pytest.mark.parametrize("quality", [50, 90])
 @pytest.mark.parametrize(
-    ("pixels", "faults"),
+    ("drawn", "faults"),
     [
-        pytest.param(scene(), (), id="day"),
-        pytest.param(captioned(scene()), (), id="day with caption"),
-        pytest.param(scene() * 0.3, (), id="dusk"),
-        pytest.param(FOG, (), id="fog"),
-        pytest.param(WALL, (), id="a white wall"),
-        pytest.param(lamp(), (), id="night with a lamp"),
-        pytest.param(scene() * 0.1, (Fault.DARK,), id="too dark"),
-        pytest.param(captioned(scene() * 0.06), (Fault.DARK,), id="too dark, with caption"),
-        pytest.param(plain(0, 0, 0), (Fault.NO_SIGNAL,), id="black"),
-        pytest.param(captioned(plain(0, 0, 0)), (Fault.NO_SIGNAL,), id="black with caption"),
-        pytest.param(plain(16, 16, 16), (Fault.NO_SIGNAL,), id="video black"),
-        pytest.param(captioned(plain(200, 40, 20)), (Fault.NO_SIGNAL,), id="blue"),
-        pytest.param(captioned(plain(90, 30, 10), "NO VIDEO", (500, 560), 5), (Fault.NO_SIGNAL,), id="card"),
-        pytest.param(plain(128, 128, 128), (Fault.NO_SIGNAL,), id="decoder grey"),
-        pytest.param(plain(255, 255, 255), (Fault.BRIGHT,), id="white"),
-        pytest.param(scene() + 170, (Fault.BRIGHT,), id="burnt out"),
+        pytest.param(scene, (), id="day"),
+        pytest.param(lambda: captioned(scene()), (), id="day with caption"),
+        pytest.param(lambda: scene() * 0.3, (), id="dusk"),
+        pytest.param(fog, (), id="fog"),
+        pytest.param(wall, (), id="a white wall"),
+        pytest.param(lamp, (), id="night with a lamp"),
+        pytest.param(lambda: scene() * 0.1, (Fault.DARK,), id="too dark"),
+        pytest.param(lambda: captioned(scene() * 0.06), (Fault.DARK,), id="too dark, with caption"),
+        pytest.param(lambda: plain(0, 0, 0), (Fault.NO_SIGNAL,), id="black"),
+        pytest.param(lambda: captioned(plain(0, 0, 0)), (Fault.NO_SIGNAL,), id="black with caption"),
+        pytest.param(lambda: plain(16, 16, 16), (Fault.NO_SIGNAL,), id="video black"),
+        pytest.param(lambda: captioned(plain(200, 40, 20)), (Fault.NO_SIGNAL,), id="blue"),
+        pytest.param(
+            lambda: captioned(plain(90, 30, 10), "NO VIDEO", (500, 560), 5), (Fault.NO_SIGNAL,), id="card"
+        ),
+        pytest.param(lambda: plain(128, 128, 128), (Fault.NO_SIGNAL,), id="decoder grey"),
+        pytest.param(lambda: plain(255, 255, 255), (Fault.BRIGHT,), id="white"),
+        pytest.param(lambda: scene() + 170, (Fault.BRIGHT,), id="burnt out"),
     ],
 )
-def test_faults_are_told_apart(pixels: Pixels, faults: tuple[Fault, ...], quality: int) -> None:
+def test_faults_are_told_apart(drawn: Callable[[], Pixels], faults: tuple[Fault, ...], quality: int) -> None:
     """Each fault is found at any JPEG quality; night, fog, captions and walls are none."""
-    assert judge(encoded(pixels, ".jpg", cv2.IMWRITE_JPEG_QUALITY, quality), None).faults == faults
+    assert judge(encoded(drawn(), ".jpg", cv2.IMWRITE_JPEG_QUALITY, quality), None).faults == faults
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".jpg"])
