@@ -105,6 +105,21 @@ def test_a_roll_over_can_be_repeated_and_catches_up(store: Store) -> None:
     assert {*history.online} - {*before[0].online} == {(FIRST + DAY // 4, State.ONLINE, ())}
 
 
+def test_a_flip_dated_before_a_packed_summary_finds_its_place(store: Store) -> None:
+    """A missing picture that is written late and dated before a good one does not count after that."""
+    november, december, february = (begin_of(month_of(JANUARY) + number) for number in (-2, -1, 1))
+
+    def picture(at: int, state: State) -> Flip:
+        return Flip("c", Axis.PICTURE, at, state, State.UNKNOWN)
+
+    store.write(Batch(flips=[picture(december - 1, State.GOOD), picture(december + DAY, State.UNKNOWN)]))
+    store.write(Batch(flips=[online("c", february + DAY, good=True)]))  # gives February a course of its own
+    store.roll_over()
+    store.write(Batch(flips=[picture(november + DAY, State.NO_PICTURE)]))
+    [history] = store.histories(february, february + 9 * DAY)
+    assert history.picture == ((december + DAY, State.UNKNOWN, ()),)
+
+
 def test_courses_go_when_their_own_time_is_over(store: Store) -> None:
     """Months before the retention of days are forgotten, but for how each camera stood when the rest begins."""
     times = [FIRST + number * 5 * DAY for number in range(20)]

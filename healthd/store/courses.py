@@ -177,7 +177,10 @@ class Courses:
     def timelines(self, keys: Sequence[int], start: Moment, end: Moment) -> dict[int, list[Timeline]]:
         """camera key -> per axis its states up to `end`: of online from the last one before `start`, of pictures
         as far back as the grace of a missing one may count."""
-        found = packed_steps(self._connection, keys, start, end, self._code)
+        # What a course knows of the time before it is a summary: a flip dated before it finds its place in the
+        # course of its own month only.
+        since = start if self._tail_from is None else min(start, self._tail_from)
+        found = packed_steps(self._connection, keys, since, end, self._code)
         if self._tail_from is not None and self._tail_from < end:
             for axis in range(len(schema.AXES)):
                 self._add_tail(found, keys, axis, end)
