@@ -53,7 +53,7 @@ def machine() -> str:
     lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "?")
     cores = sum(line.startswith("processor") for line in lines)
-    return f"{model}, {cores} cores, Linux {platform.release()}"
+    return f"{model}, {cores} cores, Linux {platform.release().partition('-')[0]}"
 
 
 def measure(names: Sequence[str]) -> list[Row]:
