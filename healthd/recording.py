@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from healthd.config_levers import changed_levers, config_levers
-from healthd.core import placement_changes
-from healthd.model import DeviceLink, Inventory, Moment, Placement
+from healthd.model import Change, DeviceLink, Inventory, Moment, Placement
 from healthd.setup import Setup
 from healthd.store import Batch, Store
 
@@ -40,6 +39,19 @@ def _batch(
         levers=changed_levers(levers, setup.config, now, author),
         recorded=now,
     )
+
+
+def placement_changes(
+    known: Mapping[str, Placement | None], inventory: Inventory, now: Moment, author: str
+) -> tuple[Change, ...]:
+    """The dated changes that lead from the placements in the store to those of the inventory."""
+    changes = [
+        Change(camera.id, now, camera.placement, author)
+        for camera in inventory.cameras.values()
+        if known.get(camera.id) != camera.placement
+    ]
+    gone = [key for key, placement in known.items() if placement is not None and key not in inventory.cameras]
+    return (*changes, *(Change(key, now, None, author) for key in gone))
 
 
 def link_changes(known: Mapping[str, str], inventory: Inventory, now: Moment, author: str) -> Iterable[DeviceLink]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from healthd.core import Core, CoreRules, Past, Steering, placement_changes
+from healthd.core import Core, CoreRules, Past, Steering
 from healthd.folding.disagreements import Disagreement
 from healthd.folding.picture_state import PictureRules
 from healthd.folding.state import Rules
@@ -16,6 +16,7 @@ from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet, PortFacts
 from healthd.incidents.incident import Cause, What
 from healthd.model import REFERENCE, Asked, Axis, Camera, Device, Flip, Inventory, Lifecycle, Placement, State
+from healthd.recording import placement_changes
 from probes.base import Memory, Outcome, Reason, Result
 from tests.galleries import empty_gallery
 

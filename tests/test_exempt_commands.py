@@ -12,8 +12,8 @@ import pytest
 
 from healthd.cli import main
 from healthd.config_levers import changed_levers
-from healthd.core import placement_changes
 from healthd.model import DeviceLink
+from healthd.recording import placement_changes
 from healthd.setup import read_setup
 from healthd.store import Batch, Store
 from healthd.store.evidence_files import evidence_directory

@@ -1,0 +1,92 @@
+"""The core's rows: one a camera, found by its id, its reach, its address and what it hangs on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from healthd.folding.state import Holding
+from healthd.model import Camera
+from probes.base import Memory
+
+
+@dataclass(slots=True)
+class Entry:
+    """The hot row of one camera: replaced field by field with every result, hence mutable."""
+
+    camera: Camera
+    online: Holding = field(default_factory=Holding)
+    picture: Holding = field(default_factory=Holding)
+    memory: Memory = field(default_factory=Memory)
+    reboots: int = 0
+    reached: bool = False
+    surveyed: bool = False  # ONVIF answered or refused in this run: it has told what it knows
+    held: bool = False
+
+    @property
+    def undecided(self) -> bool:
+        """Whether a streak or a fail is open on either axis."""
+        return self.online.undecided or self.online.first_fail > 0 or self.picture.undecided
+
+
+class Roster:
+    """All entries. After putting some in or taking some out, or giving one another camera: `index`."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        # By address only: of those that share one, the few with another reach are sorted out when asked for.
+        self._at_address: dict[str, tuple[Entry, ...]] = {}
+        self._below: dict[str, tuple[Entry, ...]] = {}
+
+    def __getitem__(self, camera: str) -> Entry:
+        return self._entries[camera]
+
+    def __contains__(self, camera: object) -> bool:
+        return camera in self._entries
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def get(self, camera: str) -> Entry | None:
+        return self._entries.get(camera)
+
+    def put(self, camera: Camera) -> Entry:
+        """The camera's entry, made if there is none, describing it as it is now."""
+        entry = self._entries.get(camera.id)
+        if entry is None:
+            entry = self._entries[camera.id] = Entry(camera)
+        entry.camera = camera
+        return entry
+
+    def take_out(self, stay: Mapping[str, object]) -> Iterable[Entry]:
+        """Removes all that are not to stay; returns them."""
+        return [self._entries.pop(camera) for camera in [*self._entries] if camera not in stay]
+
+    def index(self) -> None:
+        """Set up the look-ups anew."""
+        at_address: dict[str, list[Entry]] = {}
+        below: dict[str, list[Entry]] = {}
+        for entry in self._entries.values():
+            at_address.setdefault(entry.camera.address, []).append(entry)
+            if entry.camera.placement.upstream:
+                below.setdefault(entry.camera.placement.upstream, []).append(entry)
+        self._at_address = {address: (*entries,) for address, entries in at_address.items()}
+        self._below = {upstream: (*entries,) for upstream, entries in below.items()}
+
+    def at_reach(self, reach: str) -> Sequence[Entry]:
+        """Whom one ping serves."""
+        found = self._at_address.get(address_of(reach), ())
+        return [entry for entry in found if entry.camera.reach == reach]
+
+    def at_address(self, address: str) -> Sequence[Entry]:
+        """The channels of one device."""
+        return self._at_address.get(address, ())
+
+    def siblings(self, entry: Entry) -> Iterable[Entry]:
+        """The others on the same upstream device."""
+        return (one for one in self._below.get(entry.camera.placement.upstream, ()) if one is not entry)
+
+
+def address_of(reach: str) -> str:
+    """The address in `ADDRESS` or `ADDRESS tcp:PORT`."""
+    return reach.partition(" ")[0]
