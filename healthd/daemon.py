@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import signal
@@ -18,10 +17,9 @@ from healthd import __version__, recording
 from healthd.alerting.watch import RoutesWatch
 from healthd.clock import Clock
 from healthd.config import Config
-from healthd.core import Core, Outbox, Past, Steering
+from healthd.core import Core, Past, Steering
 from healthd.exempting import Exempting
 from healthd.figures.assessed import keep_assessed
-from healthd.figures.period import live_windows
 from healthd.folding.gallery import Gallery
 from healthd.front import Front
 from healthd.incidents.board import Board
@@ -29,6 +27,7 @@ from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet
 from healthd.incidents.statistics import REPEAT
 from healthd.jobs import Jobs
+from healthd.keeping import Keeper
 from healthd.live import Live
 from healthd.model import Asked, Camera, Moment
 from healthd.picture_desk import own_thresholds
@@ -40,7 +39,7 @@ from healthd.schedule import Observers
 from healthd.selfmetrics import SelfMetrics
 from healthd.settings import core_rules, gated_checks, incident_policy, judgement, naming, references
 from healthd.setup import Setup, guard, read_setup
-from healthd.store import Batch, Store, Writer
+from healthd.store import Store, Writer
 from healthd.upkeep import Upkeep
 from probes.base import Memory, Probe, Resources
 
@@ -97,8 +96,11 @@ class Daemon:
         self.gallery = Gallery(judgement(setup), store.picture_references, marked, self._keep_picture)
         self.prober = self._make_prober(setup)
         self.core = self._make_core(setup)
+        self.keeper = Keeper(
+            store, self.writer, self.core, self.live, self.metrics, lambda: self.setup, self.clock.now
+        )
         fleet, inventory = self.core.desk.fleet, lambda: self.setup.inventory
-        self.exempting = Exempting(store, self.live, fleet, inventory, self.clock.now, self._rebuild_windows)
+        self.exempting = Exempting(store, self.live, fleet, inventory, self.clock.now, self.keeper.rebuild_windows)
         self.jobs = Jobs(setup.config.timezone, self.metrics.job_failed)
         self.reports = ReportDesk(lambda: self.setup.config, self.clock.now, self.registry)
         self.failed = False
@@ -110,21 +112,18 @@ class Daemon:
             prober=self.prober,
             store=store,
             registry=self.registry,
-            keep=self._store,
+            keep=self.keeper.keep,
             reload=self.reload,
             healthy=lambda: "The store's writer has ended: see the log." if self.writer.failed else "",
             ready=self._not_ready,
             filed=self.exempting.look_now,
-            regraded=self._rebuild_windows,
+            regraded=self.keeper.rebuild_windows,
             pictures=self.pictures,
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._background: set[asyncio.Task[object]] = set()
         self._unasked: set[str] = set()
-        self._rebuild = asyncio.Event()
         self._reloading = asyncio.Lock()
-        self._beating_since: Moment = 0
-        self._placed_at: Moment = 0  # when the latest changes of placement were dated
 
     def _make_prober(self, setup: Setup) -> Prober:
         observers = Observers(self._fold, self.prober_metrics.lag, self.prober_metrics.skipped)
@@ -171,7 +170,7 @@ class Daemon:
         self._tasks = [
             asyncio.create_task(self.prober.schedule.run(), name="schedule"),
             asyncio.create_task(self._tick(), name="tick"),
-            asyncio.create_task(self._keep_windows(), name="windows"),
+            asyncio.create_task(self.keeper.keep_windows(), name="windows"),
             asyncio.create_task(self.routes.run(), name="routes"),
             asyncio.create_task(self.reports.keep_mailing(), name="mail"),
             asyncio.create_task(self.exempting.run(), name="exemptions"),
@@ -205,7 +204,7 @@ class Daemon:
         self.exempting.take_up()
 
     def _start_jobs(self, config: Config) -> None:
-        upkeep = Upkeep(self.store, lambda: self.setup.config, self.clock.now, self._settled, self._flushed)
+        upkeep = Upkeep(self.store, lambda: self.setup.config, self.clock.now, self._settled, self.keeper.flushed)
         self.jobs.daily("midnight", "00:00:05", self._midnight)
         self.jobs.hourly("roll-over", "00:10", upkeep.roll_over)
         self.jobs.daily("clean-up", "03:30:00", upkeep.clean_up)
@@ -231,7 +230,7 @@ class Daemon:
             task.cancel()
         if self._tasks:
             await self.prober.schedule.stop()
-            self._store()
+            self.keeper.keep()
             self.jobs.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.front.stop()
@@ -250,52 +249,18 @@ class Daemon:
             if not self._unasked:
                 self._in_background(self._become_ready())
         if self.core.has_flips:
-            self._store()
+            self.keeper.keep()
 
     def _not_ready(self) -> str:
         return "" if self.live.ready else f"Not ready: {len(self._unasked)} addresses were not asked yet."
 
     async def _become_ready(self) -> None:
-        self._store()
-        await self._flushed()
+        self.keeper.keep()
+        await self.keeper.flushed()
         self.live.ready = True
 
-    def _store(self) -> None:
-        outbox = self.core.take()
-        batch = Batch(
-            flips=outbox.flips,
-            heartbeat=outbox.heartbeat,
-            memories=outbox.memories,
-            reached=outbox.reached,
-            reboots=outbox.reboots,
-            happenings=outbox.happenings,
-            references=outbox.references,
-            forgotten=outbox.forgotten,
-            disagreements=outbox.disagreements,
-            recorded=self.clock.now(),
-        )
-        loop = asyncio.get_running_loop()
-        self.writer.submit(batch, lambda: _call_soon(loop, self._committed, outbox))
-
-    def _committed(self, outbox: Outbox) -> None:
-        self.metrics.store_written(self.writer.last_write_seconds)
-        if outbox.heartbeat is not None:
-            start, end = outbox.heartbeat
-            if start != self._beating_since:
-                self._beating_since = start
-                self._rebuild_windows()  # a gap lies between: everybody's seconds in it are unknown
-            self.live.seen_until = end
-        self.gallery.stored(outbox.references, outbox.forgotten)
-        self.live.committed(outbox.flips)
-        self.live.happened(outbox.happenings)
-        self.live.disagreed(outbox.disagreements)
-
-    def _rebuild_windows(self) -> None:
-        self.live.begin_rebuild()
-        self._rebuild.set()
-
     async def _tick(self) -> None:
-        last, ticks, errors = self.clock.now(), 0, 0
+        last, ticks = self.clock.now(), 0
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             now = self.clock.now()
@@ -309,31 +274,11 @@ class Daemon:
             while self.core.behind:
                 await asyncio.sleep(_BREATH_SECONDS)
                 self.core.judge(self.clock.now())
-            self._store()
+            self.keeper.keep()
             self.live.blind = self.core.blind
             self.prober_metrics.set_blind(self.core.blind)
             self.metrics.set_ready(self.live.ready)
-            self.metrics.set_store_pending(self.writer.pending)
-            for _ in range(self.writer.errors - errors):
-                self.metrics.store_failed()
-            errors = self.writer.errors
-
-    async def _flushed(self) -> None:
-        """Until everything submitted so far is on the disk and was shown."""
-        flushed, loop = asyncio.Event(), asyncio.get_running_loop()
-        self.writer.submit(Batch(), lambda: _call_soon(loop, flushed.set))
-        await flushed.wait()
-
-    async def _keep_windows(self) -> None:
-        while True:
-            await self._rebuild.wait()
-            self._rebuild.clear()
-            await self._flushed()
-            booked = self.live.begin_rebuild()
-            until = max(self.live.seen_until, self._placed_at + 1)
-            windows = await asyncio.to_thread(live_windows, self.setup, self.store, until, booked)
-            if not self._rebuild.is_set():
-                self.live.finish_rebuild(windows)
+            self.keeper.report()
 
     # --- reload --------------------------------------------------------------------------------------------
 
@@ -372,7 +317,7 @@ class Daemon:
         self.core.gated = gated_checks(setup.config)
         self.core.references = references(setup.config)
         self.core.replace(setup.inventory, now)
-        self._store()
+        self.keeper.keep()
         self.writer.submit(batch)
         self.live.replace(naming(setup.config), setup.inventory)
         self.front.reloaded()
@@ -381,14 +326,13 @@ class Daemon:
         self.core.hold_again()
         self._loaded(now)
         self.exempting.inventory_changed()
-        if self._beating_since:
-            self._rebuild_windows()
+        self.keeper.fleet_changed()
         log.info("reloaded cameras=%d changed=%d", len(setup.inventory.cameras), len(batch.changes))
 
     def _loaded(self, now: Moment) -> None:
         self.reports.schedule(self.jobs)
         lifecycles = [camera.placement.lifecycle for camera in self.setup.inventory.cameras.values()]
-        self._placed_at = now
+        self.keeper.placed_at = now
         self.metrics.reloaded(now, lifecycles)
         self.prober_metrics.scheduled(self.prober.schedule.counts())
 
@@ -416,9 +360,3 @@ async def _close_later(probes: Sequence[Probe], seconds: float) -> None:
         await asyncio.sleep(seconds)
     for probe in probes:
         await probe.close()
-
-
-def _call_soon(loop: asyncio.AbstractEventLoop, work: Callable[..., None], *arguments: object) -> None:
-    """From another thread; a loop that has ended needs to hear no more."""
-    with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(work, *arguments)

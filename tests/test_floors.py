@@ -38,7 +38,7 @@ FLOORS = (
     "healthd.exempting healthd.figures healthd.metrics healthd.picture_desk healthd.recording"
     " healthd.upkeep healthd.web",
     "healthd.hooks healthd.report healthd.settings",
-    "healthd.front",
+    "healthd.front healthd.keeping",
     "healthd.daemon",
     "healthd.commands",
     "healthd.cli",
