@@ -26,6 +26,7 @@ from healthd.options.credentials import Login
 from healthd.options.exemptions import ExemptionOptions
 from healthd.options.incidents import IncidentOptions
 from healthd.options.pictures import PictureOptions
+from healthd.options.platforms import PlatformOptions, one_of_a_name
 from healthd.options.profiles import Definitions, all_profiles, known_profile
 from healthd.options.reports import MailOptions, ScheduledReport, Template
 from healthd.options.scores import ScoreOptions
@@ -151,6 +152,7 @@ class _File(Section):
     assessments: AssessmentOptions = AssessmentOptions()
     scores: ScoreOptions = ScoreOptions()
     picture: PictureOptions = PictureOptions()
+    platforms: Annotated[tuple[PlatformOptions, ...], Field(strict=False), AfterValidator(one_of_a_name)] = ()
     reports: Annotated[tuple[ScheduledReport, ...], Field(strict=False)] = ()
     reports_dir: Annotated[AbsolutePath, Field(validate_default=True)] = "reports"  # type: ignore[assignment]
     report_template: Template | None = None
@@ -207,6 +209,7 @@ class Config:
     assessments: AssessmentOptions
     scores: ScoreOptions
     picture: PictureOptions
+    platforms: tuple[PlatformOptions, ...]
     reports: tuple[ScheduledReport, ...]
     reports_dir: Path
     report_template: Path | None

@@ -32,6 +32,7 @@ from healthd.live import Live
 from healthd.model import Asked, Camera, Moment
 from healthd.picture_desk import own_thresholds
 from healthd.picture_evidence import PictureEvidence
+from healthd.platforms.watch import PlatformWatch
 from healthd.prober import PING, Prober, Targets
 from healthd.problems import BadInput, Problem
 from healthd.report.desk import ReportDesk
@@ -101,6 +102,7 @@ class Daemon:
         )
         fleet, inventory = self.core.desk.fleet, lambda: self.setup.inventory
         self.exempting = Exempting(store, self.live, fleet, inventory, self.clock.now, self.keeper.rebuild_windows)
+        self.platforms = self._make_platforms()
         self.jobs = Jobs(setup.config.timezone, self.metrics.job_failed)
         self.reports = ReportDesk(lambda: self.setup.config, self.clock.now, self.registry)
         self.failed = False
@@ -119,6 +121,7 @@ class Daemon:
             filed=self.exempting.look_now,
             regraded=self.keeper.rebuild_windows,
             pictures=self.pictures,
+            platforms=lambda: self.platforms.standings,
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._background: set[asyncio.Task[object]] = set()
@@ -148,6 +151,15 @@ class Daemon:
         desk = Desk(board, rules.online, rules.retry_seconds, schedule.ask_again)
         return Core(rules, gated, references(setup.config), steering, self.live.noticed, desk, self.gallery)
 
+    def _make_platforms(self) -> PlatformWatch:
+        return PlatformWatch(
+            self.registry,
+            lambda: (self.setup.config, self.setup.inventory),
+            lambda sayings: self.core.platforms_say(sayings, self.clock.now()),
+            lambda: self.core.disagreements.by_platform,
+            self.clock.now,
+        )
+
     # --- start and stop ------------------------------------------------------------------------------------
 
     async def start(self) -> None:
@@ -174,6 +186,7 @@ class Daemon:
             asyncio.create_task(self.routes.run(), name="routes"),
             asyncio.create_task(self.reports.keep_mailing(), name="mail"),
             asyncio.create_task(self.exempting.run(), name="exemptions"),
+            asyncio.create_task(self.platforms.run(), name="platforms"),
             asyncio.create_task(
                 keep_assessed(self.store, lambda: self.setup, self.clock.now, self.live.assess), name="assessments"
             ),

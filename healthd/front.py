@@ -24,6 +24,7 @@ from healthd.metrics import MetricsPage
 from healthd.model import Camera, Device, Exemption, Flip, Moment
 from healthd.picture_desk import mark_false, note_rebase
 from healthd.picture_evidence import PictureEvidence
+from healthd.platforms.watch import Standing
 from healthd.prober import PING, Prober
 from healthd.problems import Wrong
 from healthd.settings import per_camera, web_settings
@@ -58,6 +59,7 @@ class Front:
     filed: Callable[[], None]
     regraded: Callable[[], None]
     pictures: PictureEvidence
+    platforms: Callable[[], Sequence[Standing]] = tuple
     _runner: web.AppRunner | None = field(default=None, init=False)
     _bridge: Bridge = field(init=False)
 
@@ -100,6 +102,7 @@ class Front:
             reports=lambda: kept_reports(self.setup().config.reports_dir),
             report_file=lambda report, name: kept_file(self.setup().config.reports_dir, report, name),
             hook=self._hook,
+            platforms=self.platforms,
         )
         tls = None
         if web_options.tls is not None:

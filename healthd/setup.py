@@ -42,6 +42,7 @@ def _read(path: Path) -> Setup:
         *_strange_regions(config, inventory),
         *_strange_reports(config, inventory),
         *_strange_thresholds(config, inventory),
+        *_strange_platforms(config, inventory),
     ]
     if strange:
         raise BadInput(strange)
@@ -69,6 +70,20 @@ def _strange_reports(config: Config, inventory: Inventory) -> Iterator[Problem]:
             remedy = did_you_mean(report.region, inventory.regions, "correct it, or add it to the regions' file")
             where = ("reports", place, "region")
             yield read_yaml(config.path).problem(where, f'"{report.region}" is no region of the inventory', remedy)
+
+
+def _strange_platforms(config: Config, inventory: Inventory) -> Iterator[Problem]:
+    """Platforms whose ids stand in a column that no camera has: none of them would ever be known."""
+    for place, one in enumerate(config.platforms):
+        if one.match == "id" or not inventory.cameras:
+            continue
+        columns = sorted({tag for camera in inventory.cameras.values() for tag in camera.tags})
+        if one.match not in columns:
+            where = ("platforms", place, "match")
+            remedy = (
+                did_you_mean(one.match, columns) or "name a further column of the cameras' file, or leave it out"
+            )
+            yield read_yaml(config.path).problem(where, f'no camera has a column "{one.match}"', remedy)
 
 
 def _strange_thresholds(config: Config, inventory: Inventory) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from healthd.folding.disagreements import Disagreement, Disagreements, Discord
+from healthd.folding.disagreements import Disagreement, Disagreements, Discord, Saying
 from healthd.model import State
 from healthd.store import Batch, Store
 
@@ -96,18 +96,54 @@ def test_blindness_and_answers_while_online_are_no_finding() -> None:
     assert not found.found.holding
 
 
-def test_a_platform_can_be_wrong_both_ways() -> None:
-    """ON without reach, ON without picture; both end when the platform says OFF."""
+def says(found: Camera, on: bool | None, minute: float) -> None:
+    """The platform "city" says so at a minute; None: it says nothing any more."""
+    at = T + round(minute * MINUTE)
+    found.found.platform_says("c", None if on is None else Saying(on, at, "city", 5 * MINUTE), at)
+    found.found.stands("c", found.online, found.picture, found.reason, at)
+
+
+def test_a_platform_can_be_wrong_three_ways() -> None:
+    """ON without reach, ON without a picture, OFF though reached; each ends when it says otherwise."""
     found = Camera()
-    found.found.platform_says("c", on=True, at=T)
-    found.online_is(State.ONLINE, 0)
+    says(found, True, 6)
     assert told(found.found) == []
-    found.picture_is(State.NO_PICTURE, 1)
-    assert {one[0] for one in told(found.found)} == {"reach_without_picture", "platform_without_picture"}
-    found.online_is(State.OFFLINE, 2)
-    assert ("platform_without_reach", 2, 0) in told(found.found)
-    found.found.platform_says("c", on=False, at=T + 3 * MINUTE)
-    assert told(found.found) == [("platform_without_reach", 2, 3)]
+    found.picture_is(State.NO_PICTURE, 10)
+    says(found, True, 16)
+    assert told(found.found) == [("reach_without_picture", 10, 0), ("platform_without_picture", 16, 0)]
+    found.online_is(State.OFFLINE, 20)
+    found.found.take()
+    says(found, True, 26)
+    assert told(found.found) == [("platform_without_reach", 26, 0)]
+    assert [one.detail for one in found.found.holding.values()] == ["city"]
+    says(found, False, 30)
+    assert told(found.found) == [("platform_without_reach", 26, 30)]
+    found.picture_is(State.UNKNOWN, 31)
+    found.online_is(State.ONLINE, 40)
+    says(found, False, 46)
+    assert told(found.found) == [("reach_without_platform", 46, 0)]
+    says(found, True, 50)
+    assert told(found.found) == [("reach_without_platform", 46, 50)]
+
+
+def test_a_platform_may_take_its_time_to_notice() -> None:
+    """What it says within its patience after a change contradicts nobody: keepalives must be missed first."""
+    found = Camera()
+    found.online_is(State.OFFLINE, 10)
+    says(found, True, 14)
+    assert told(found.found) == []
+    says(found, True, 15)
+    assert told(found.found) == [("platform_without_reach", 15, 0)]
+
+
+def test_a_platform_that_says_nothing_any_more_contradicts_nobody() -> None:
+    """A catalogue that grew too old is unknown, not false."""
+    found = Camera(State.OFFLINE, State.UNKNOWN)
+    says(found, True, 6)
+    assert found.found.by_platform == {"c"}
+    says(found, None, 90)
+    assert told(found.found) == [("platform_without_reach", 6, 0), ("platform_without_reach", 6, 90)]
+    assert found.found.by_platform == set()
 
 
 def test_who_leaves_the_inventory_contradicts_nobody() -> None:

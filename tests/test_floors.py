@@ -31,7 +31,7 @@ FLOORS = (
     "healthd.inventory healthd.rates",
     "healthd.false_alarms healthd.options",
     "healthd.assessing healthd.config healthd.folding healthd.picture_evidence",
-    "healthd.alerting healthd.config_levers healthd.prober",
+    "healthd.alerting healthd.config_levers healthd.platforms healthd.prober",
     "healthd.filings healthd.setup",
     "healthd.incidents",
     "healthd.city healthd.core healthd.live healthd.store",

@@ -1,4 +1,4 @@
-"""`healthd inventory check|diff|import|topology`."""
+"""`healthd inventory check|diff|import|topology|platforms`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from healthd.commands import topology
+from healthd.commands import platforms, topology
 from healthd.commands.ask_daemon import reload_running
 from healthd.commands.common import Commands, add_config, add_json, print_json
 from healthd.commands.inventory_files import BEFORE, elsewhere, replace_files
@@ -51,6 +51,7 @@ def add_to(commands: Commands) -> None:
     add_config(take)
     take.set_defaults(work=_import)
     topology.add_to(parts)
+    platforms.add_to(parts)
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from healthd.core.contradictions import Contradictions
 from healthd.core.exchange import CoreRules, Outbox, Past, Steering, Unstored
 from healthd.core.roster import Entry, Roster, address_of
 from healthd.core.seeing import Seeing, iso
-from healthd.folding.disagreements import Disagreements
+from healthd.folding.disagreements import Disagreements, Saying
 from healthd.folding.gallery import Gallery
 from healthd.folding.picture_state import advance_picture, picture_reading, without_faults
 from healthd.folding.state import Holding, advance_online, forget, online_reading, settle, without_streak
@@ -310,6 +310,13 @@ class Core:
             flip.reason,
             ",".join(flip.faults),
         )
+
+    def platforms_say(self, sayings: Mapping[str, Saying | None], now: Moment) -> None:
+        """What platforms say of these cameras by now; None: nothing any more."""
+        for camera, said in sayings.items():
+            self.disagreements.platform_says(camera, said, now)
+            if camera in self._roster:
+                self._contradictions.compare(self._roster[camera], now)
 
     def _sibling_evidence(self, entry: Entry, since: Moment) -> Mapping[str, object]:
         siblings = [*self._roster.siblings(entry)]

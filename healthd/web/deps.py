@@ -19,6 +19,7 @@ from healthd.incidents.incident import Happening, Incident
 from healthd.kept import Kept
 from healthd.live import Page
 from healthd.model import Camera, Device, Exemption, Flip, Moment
+from healthd.platforms.watch import Standing
 from healthd.problems import Wrong
 from healthd.web.share import Shared
 from probes.base import Result
@@ -74,7 +75,7 @@ class WebDeps:
     Of pictures: `mark_false(camera, fault, by, note, at)` and `note_rebase(camera, by, note)` keep what was said,
     blocking, the first raising Wrong; `taken_back(alarm)` and `begin_anew(camera)` then have it take effect.
     `thumbnails(camera)`: when the bad frames were asked of which one is kept; `thumbnail(camera, at, by)`: its
-    JPEG, the reading written down, or None; both blocking.
+    JPEG, the reading written down, or None; both blocking. `platforms()`: how their catalogues stand.
     """
 
     page: Callable[[], Page]
@@ -103,6 +104,7 @@ class WebDeps:
     begin_anew: Callable[[str], None] = lambda camera: None
     thumbnails: Callable[[str], Sequence[Moment]] = lambda camera: ()
     thumbnail: Callable[[str, Moment, str], bytes | None] = lambda camera, at, by: None
+    platforms: Callable[[], Sequence[Standing]] = tuple
 
 
 DEPS = web.AppKey("deps", WebDeps)

@@ -1,4 +1,5 @@
-"""`/api/v1/findings`: where the levels of evidence contradict each other, camera by camera."""
+"""`/api/v1/findings`: where the levels of evidence contradict each other, camera by camera; `/api/v1/platforms`:
+what platforms say, of which some of them come."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from healthd.folding.disagreements import Disagreement, Discord
 from healthd.live import Page
 from healthd.model import Camera, Moment
 from healthd.web.deps import DEPS
-from healthd.web.replies import answer, known
+from healthd.web.replies import answer, as_json, dump, known
 
 MAX_FINDINGS = 100
 """Findings listed on the first page: the latest; the counts say how many there are."""
@@ -34,6 +35,12 @@ def _document(page: Page, query: Mapping[str, str]) -> dict[str, Any]:
     found = [line for line in finding_lines(page, inside, "all") if _wanted(line.finding, query)]
     counts = {str(kind): sum(line.finding.finding is kind for line in found) for kind in Discord}
     return {"counts": counts, "findings": [_as_json(line.finding, line.camera) for line in found]}
+
+
+async def platforms(request: web.Request) -> web.Response:
+    """How the catalogue of each platform stands: what it says of how many cameras, and what of it was ignored."""
+    standings = request.app[DEPS].platforms()
+    return as_json(dump({"platforms": [one.as_json(_iso) for one in standings]}))
 
 
 def _wanted(one: Disagreement, query: Mapping[str, str]) -> bool:

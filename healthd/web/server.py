@@ -70,6 +70,7 @@ def make_app(deps: WebDeps) -> web.Application:
             web.get("/api/v1/cameras/{id}/picture/evidence/{frame}", picture_api.thumbnail),
             web.get("/api/v1/rates", api.rates),
             web.get("/api/v1/findings", findings.findings),
+            web.get("/api/v1/platforms", findings.platforms),
             web.get("/api/v1/reports", reports.listed),
             web.get("/exemptions", exemption_page.page),
             web.get("/api/v1/exemptions", exemption_api.exemptions),

@@ -1,0 +1,1 @@
+"""What video platforms say of the cameras, out of the catalogues that they export."""
