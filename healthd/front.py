@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from healthd.child import Ended, run_command
 from healthd.core import Core
 from healthd.false_alarms import FalseAlarm
 from healthd.figures.exemption_desk import end_exemption, file_exemption
@@ -36,6 +37,8 @@ from probes.base import Result
 from probes.picture.verdict import Fault
 
 _LAST_MESSAGES_SECONDS = 1.0  # what a stop leaves for messages that wait
+_LONGEST_RATES_SECONDS = 120.0
+_SOMEBODY_WAITS = 5  # steps below this process, for what a person or a script waits for
 _CLOSE_SECONDS = 20.0  # how long closing by hand waits for what it asked again
 _RECENT: Moment = 7 * 86_400_000  # flips on a camera's page
 
@@ -103,6 +106,7 @@ class Front:
             report_file=lambda report, name: kept_file(self.setup().config.reports_dir, report, name),
             hook=self._hook,
             platforms=self.platforms,
+            told=self._told,
         )
         tls = None
         if web_options.tls is not None:
@@ -123,6 +127,10 @@ class Front:
         """Another setup holds now."""
         alerting = self.setup().config.alerting
         self._bridge.replace(alerting.hooks if alerting else {})
+
+    async def _told(self, arguments: Sequence[str]) -> Ended:
+        command = ["rates", "-c", str(self.setup().config.path), *arguments, "--json"]
+        return await run_command(command, longest_seconds=_LONGEST_RATES_SECONDS, nice=_SOMEBODY_WAITS)
 
     async def _hook(self, name: str, body: bytes) -> tuple[int, str]:
         reply: Reply = await self._bridge.take(name, body)

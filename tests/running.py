@@ -121,16 +121,16 @@ class Daemon:
     def __post_init__(self) -> None:
         self.url = "http://" + yaml.safe_load(self.config.read_text("utf-8"))["web"]["listen"]
 
-    def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
+    def get(self, path: str, headers: dict[str, str] | None = None, timeout: float = 10) -> tuple[int, str]:
         """(status, body); status 0 while nobody listens."""
-        return self._open(urllib.request.Request(self.url + path, headers=headers or {}))
+        return self._open(urllib.request.Request(self.url + path, headers=headers or {}), timeout)
 
     def post(self, path: str) -> tuple[int, str]:
         return self._open(urllib.request.Request(self.url + path, data=b"", method="POST"))
 
-    def _open(self, request: urllib.request.Request) -> tuple[int, str]:
+    def _open(self, request: urllib.request.Request, timeout: float = 10) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=timeout) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:

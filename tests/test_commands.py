@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -229,6 +230,34 @@ def test_live_windows_and_the_command_agree_to_the_millisecond(town: Daemon) -> 
     """What the API says of today is what `healthd rates` computes from the store for the same span."""
     # A flip that is decided in the moment between the two readings may change one of them: not thrice in a row.
     assert not (differences(town) and differences(town) and differences(town))
+
+
+def test_api_answers_any_period_as_the_command_does(town: Daemon) -> None:
+    """`/api/v1/rates` of a period has the very rows of `healthd rates`; what it cannot do, it says."""
+    until = json.loads(town.get("/api/v1/rates?window=today")[1])[0]["to"]
+    day = f"{until[:10]}T00:00"
+    path = f"/api/v1/rates?from={day}&to={quote(until)}"
+    chosen = ("--from", day, "--to", until)
+    for query, options in (
+        ("&by=unit", ("--by", "unit")),
+        ("&class=1&rate=online", ("--class", "1", "--rate", "online")),
+    ):
+        # A flip that is decided between the two readings may change one of them: not thrice in a row.
+        assert any(
+            json.loads(town.get(path + query, timeout=60)[1]) == rates(town.config, *chosen, *options) != []
+            for _ in range(3)
+        )
+    own = json.loads(town.get(f"{path}&region=3206", timeout=60)[1])
+    assert {row["key"] for row in own} == {"3206"}
+    for query, said in (
+        ("month=2026-13", "is not a month"),
+        ("from=2199-01-01", "future"),
+        ("by=colour", "colour"),
+    ):
+        status, text = town.get(f"/api/v1/rates?{query}", timeout=60)
+        assert status == 400
+        assert said in json.loads(text)["error"]
+        assert "--" not in json.loads(text)["error"]
 
 
 def test_totals_are_the_sums_of_their_rows(town: Daemon) -> None:

@@ -26,8 +26,8 @@ FLOORS = (
     "healthd healthd.agenda healthd.device_code healthd.exposition healthd.geometry healthd.jobs"
     " healthd.problems healthd.store_url healthd.words",
     "healthd.dashboards healthd.model",
-    "healthd.clock healthd.daylight healthd.kept healthd.periods healthd.schedule healthd.selfmetrics"
-    " healthd.service_hours healthd.topology",
+    "healthd.child healthd.clock healthd.daylight healthd.kept healthd.periods healthd.schedule"
+    " healthd.selfmetrics healthd.service_hours healthd.topology",
     "healthd.inventory healthd.rates",
     "healthd.false_alarms healthd.options",
     "healthd.assessing healthd.config healthd.folding healthd.picture_evidence",

@@ -10,6 +10,7 @@ from importlib import resources
 import pytest
 from aiohttp import ClientSession
 
+from healthd.child import Ended
 from healthd.folding.disagreements import Discord
 from healthd.incidents.incident import Cause, CountsFor, Happening, Kind, What
 from healthd.model import ExemptReason
@@ -74,6 +75,57 @@ async def test_rates_as_json(site: Site, client: ClientSession) -> None:
     assert rows[0]["assessed_seconds"] == rows[0]["good_seconds"] * 6 / 5
     assert "computed" in str(await json_of(client, "/api/v1/rates?window=today", 503))
     assert "decade" in str(await json_of(client, "/api/v1/rates?window=decade", 400))
+
+
+async def test_rates_of_a_period_are_what_the_command_says(site: Site, client: ClientSession) -> None:
+    """A period is asked of `healthd rates` with the same words; its complaint is passed on without its dashes."""
+    site.ended_rates = Ended(0, b'[{"key": "3206"}, {"key": "320602"}]', "")
+    assert await json_of(client, "/api/v1/rates?month=2026-10&region=3206&class=1") == [{"key": "3206"}]
+    assert await json_of(client, "/api/v1/rates?from=2026-10-01&by=unit&region=3206") == [
+        {"key": "3206"},
+        {"key": "320602"},
+    ]
+    assert site.told == [
+        ["--month=2026-10", "--region=3206", "--class=1"],
+        ["--from=2026-10-01", "--by=unit", "--region=3206"],
+    ]
+    site.ended_rates = Ended(1, b"", "which period? (give --month YYYY-MM, or --from T and perhaps --to T)\n")
+    assert await json_of(client, "/api/v1/rates?to=2026-10-01", 400) == {
+        "error": "which period? (give month YYYY-MM, or from T and perhaps to T)"
+    }
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "region=9",
+        "class=7",
+        "rate=on",
+        "profile=x",
+        "window=",
+        "mouth=2026-10",
+        "window=now&month=2026-10",
+        "by=%0A",
+    ],
+)
+async def test_rates_refuse_what_would_answer_another_question(
+    query: str, site: Site, client: ClientSession
+) -> None:
+    """A misspelt parameter or a choice that does not exist is refused, never passed over."""
+    answer = await json_of(client, f"/api/v1/rates?{query}", 400)
+    assert isinstance(answer, dict)
+    assert answer["error"].startswith(query.partition("=")[0])
+    assert not site.told
+
+
+@pytest.mark.parametrize(
+    "path", ["regions", "cameras", "incidents", "incidents?since=0", "findings", "exemptions"]
+)
+async def test_lists_refuse_what_they_do_not_know(path: str, client: ClientSession) -> None:
+    """No list answers as if a parameter of another name had not been there."""
+    answer = await json_of(client, f"/api/v1/{path}{'&' if '?' in path else '?'}regoin=1", 400)
+    assert isinstance(answer, dict)
+    assert answer["error"].startswith("regoin: no such parameter")
 
 
 @pytest.mark.parametrize("query", ["region=9", "state=cold", "limit=-1", "limit=99999", "offset=x", "limit=１"])

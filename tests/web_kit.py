@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import ClientSession, web
 
+from healthd.child import Ended
 from healthd.filings.filing import EndingSaid, Said
 from healthd.incidents.evidence import Clue
 from healthd.incidents.incident import Happening, Incident
@@ -49,6 +50,8 @@ class Site:
     read_exemptions: Callable[[], Sequence[Exemption]] | None = None
     filed: Callable[[Said], Exemption] = nobody_files
     ended: Callable[[EndingSaid], Exemption] = nobody_files
+    ended_rates: Ended = field(default_factory=lambda: Ended(0, b"[]", ""))
+    told: list[Sequence[str]] = field(default_factory=list)
     base: str = ""
 
     def deps(self) -> WebDeps:
@@ -70,7 +73,12 @@ class Site:
             exemptions=lambda: self.read_exemptions() if self.read_exemptions else self.exemptions,
             file_exemption=self.filed,
             end_exemption=self.ended,
+            told=self.tell,
         )
+
+    async def tell(self, arguments: Sequence[str]) -> Ended:
+        self.told.append(arguments)
+        return self.ended_rates
 
     async def reload(self, force: bool) -> Sequence[str]:
         self.reloads.append(force)

@@ -1,21 +1,17 @@
-"""The daemon's side of reports: makes those that are scheduled, in a process of their own, and mails them.
-
-A fleet's report takes a minute of CPU: in this process it would hold up the loop, thread or not.
-"""
+"""The daemon's side of reports: makes those that are scheduled, in a process of their own, and mails them."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-import shutil
 import smtplib
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import InitVar, dataclass, field, replace
 
 from prometheus_client import CollectorRegistry
 
+from healthd.child import NICE, run_command
 from healthd.config import Config
 from healthd.jobs import Jobs
 from healthd.kept import Kept, kept_reports, note
@@ -32,7 +28,6 @@ log = logging.getLogger("healthd.reports")
 JOB = "report"
 _PAUSES_SECONDS = (60.0, 300.0, 1500.0)  # before a report that failed is tried again
 _LONGEST_SECONDS = 3600.0
-_NICE = 15
 _MAIL_PAUSE_SECONDS, _LONGEST_MAIL_PAUSE_SECONDS = 60.0, 3600.0
 _MOST_TRIES = 30  # somewhat more than a day of them
 _OPTION = {ReportKind.MONTHLY: "--month", ReportKind.WEEKLY: "--week", ReportKind.DAILY: "--day"}
@@ -48,7 +43,7 @@ class ReportDesk:
     registry: InitVar[CollectorRegistry]
     pauses: Sequence[float] = _PAUSES_SECONDS
     mail_pause_seconds: float = _MAIL_PAUSE_SECONDS
-    nice: int = _NICE
+    nice: int = NICE
     metrics: ReportMetrics = field(init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
@@ -80,25 +75,16 @@ class ReportDesk:
         raise RuntimeError(f"the {report.kind} report could not be made; see the log")
 
     async def _try(self, report: ScheduledReport) -> bool:
-        process = await asyncio.create_subprocess_exec(
-            *_gently(self.nice), sys.executable, "-m", "healthd", *self._arguments(report),
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
         try:
-            async with asyncio.timeout(_LONGEST_SECONDS):
-                out, err = await process.communicate()
-        except BaseException as error:  # however it ends, the process must not stay
-            process.kill()
-            await process.wait()
-            if isinstance(error, TimeoutError):
-                log.error("report took too long and was stopped kind=%s", report.kind)  # noqa: TRY400 (no bug)
-                return False
-            raise
-        said = _read(out)
-        for line in err.decode("utf-8", "replace").splitlines():
+            ended = await run_command(self._arguments(report), longest_seconds=_LONGEST_SECONDS, nice=self.nice)
+        except TimeoutError:
+            log.error("report took too long and was stopped kind=%s", report.kind)  # noqa: TRY400 (no bug)
+            return False
+        said = _read(ended.out)
+        for line in ended.err.splitlines():
             log.warning("report kind=%s said=%r", report.kind, line)
         if not said or not said.get("files"):
-            log.error("report failed kind=%s exit=%s", report.kind, process.returncode)
+            log.error("report failed kind=%s exit=%s", report.kind, ended.code)
             return False
         log.info("report made id=%s files=%d", said["report"], len(said["files"]))
         return True
@@ -173,12 +159,6 @@ def _making(desk: ReportDesk, report: ScheduledReport) -> Callable[[], object]:
         await desk.make(report)
 
     return work
-
-
-def _gently(niceness: int) -> list[str]:
-    """Below everything else: asking cameras goes first."""
-    nice = shutil.which("nice") if niceness else None
-    return [nice, "-n", str(niceness)] if nice else []
 
 
 def _read(out: bytes) -> dict[str, list[object]] | None:

@@ -1,19 +1,17 @@
-"""`/api/v1`: regions, cameras and live rates as JSON. Refusals are `{"error": sentence}`."""
+"""`/api/v1`: regions and cameras as JSON. Refusals are `{"error": sentence}`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from healthd.live import WINDOWS, CameraView, Page
+from healthd.live import CameraView, Page
 from healthd.model import Moment, State
 from healthd.web.deps import DEPS
 from healthd.web.overview import STATES, bad_state
-from healthd.web.replies import answer, as_json, dump, known, refusal, whole
+from healthd.web.replies import answer, as_json, dump, known, only, refusal, whole
 
 _PAGE_SIZE = 1000
 _MAX_PAGE_SIZE = 10_000
@@ -23,12 +21,14 @@ _STATES = sorted({state for states in STATES.values() for state in states} - {"u
 
 async def regions(request: web.Request) -> web.Response:
     """All regions with the head count of everything below each."""
+    only(request.query, ())
     return await answer(request, region_list)
 
 
 async def cameras(request: web.Request) -> web.Response:
     """Cameras, `limit` at a time from `offset` on, of one `region`'s subtree, in one `state`."""
     query = request.query
+    only(query, ("region", "state", "offset", "limit"))
     region, state = query.get("region", ""), query.get("state", "")
     known(region, {"", *request.app[DEPS].page().inventory.regions}, "region")
     known(state, ["", "bad", *_STATES], "state")
@@ -44,18 +44,6 @@ async def camera(request: web.Request) -> web.Response:
         if view.camera.id == wanted:
             return as_json(dump(camera_json(view)))
     raise refusal(web.HTTPNotFound, f"camera {wanted[:100]!r}: not in the inventory")
-
-
-async def rates(request: web.Request) -> web.Response:
-    """The rows of one live window, by region; narrowed by `region`, `class`, `rate`, `profile`."""
-    query, deps = request.query, request.app[DEPS]
-    window = query.get("window", "now")
-    known(window, WINDOWS, "window")
-    if window not in deps.page().rows:
-        raise refusal(web.HTTPServiceUnavailable, f"window={window}: still being computed, ask again in a moment")
-    wanted = {name: query[name] for name in ("region", "class", "rate", "profile") if name in query}
-    zone = deps.settings().timezone
-    return await answer(request, lambda page: rate_list(page, window, wanted, zone))
 
 
 def region_list(page: Page) -> list[dict[str, Any]]:
@@ -131,18 +119,6 @@ def camera_json(view: CameraView) -> dict[str, Any]:
         "clock_offset_seconds": view.clock_offset_seconds,
         "reboots": view.reboots,
     }
-
-
-def rate_list(page: Page, window: str, wanted: Mapping[str, str], zone: ZoneInfo) -> list[dict[str, Any]]:
-    """The window's rows by region, as JSON."""
-    return [
-        row.as_json(zone)
-        for row in page.rows.get(window, ())
-        if wanted.get("region", row.key) == row.key
-        and wanted.get("class", row.class_) == row.class_
-        and wanted.get("rate", row.rate) == row.rate
-        and wanted.get("profile", row.profile) == row.profile
-    ]
 
 
 def _since(state: State, since: Moment) -> str | None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from healthd.child import Ended
 from healthd.exposition import Format
 from healthd.false_alarms import FalseAlarm
 from healthd.filings.filing import EndingSaid, Said
@@ -51,6 +52,10 @@ def _refuse(said: object) -> Exemption:
     raise Wrong("nothing can be filed here")
 
 
+async def _tells_nothing(_arguments: Sequence[str]) -> Ended:
+    return Ended(1, b"", "There is no store here.")
+
+
 async def _no_hooks(_name: str, _body: bytes) -> tuple[int, str]:
     return 404, "There are no hooks."
 
@@ -70,7 +75,8 @@ class WebDeps:
     ones. `acknowledge(id, by, note)` and `close(id, by, note)`, of an incident that exists: None, or why it is
     not done. `exemptions()`: all that were filed. `file_exemption(said)`, `end_exemption(said)`: blocking, the
     record is on the disk when they return; they raise Wrong with the remedy. `hook(name, body)`: a message of
-    Alertmanager; HTTP status and a sentence.
+    Alertmanager; HTTP status and a sentence. `told(arguments)`: what `healthd rates ARGUMENTS --json` answers, in
+    a process of its own.
 
     Of pictures: `mark_false(camera, fault, by, note, at)` and `note_rebase(camera, by, note)` keep what was said,
     blocking, the first raising Wrong; `taken_back(alarm)` and `begin_anew(camera)` then have it take effect.
@@ -105,6 +111,7 @@ class WebDeps:
     thumbnails: Callable[[str], Sequence[Moment]] = lambda camera: ()
     thumbnail: Callable[[str, Moment, str], bytes | None] = lambda camera, at, by: None
     platforms: Callable[[], Sequence[Standing]] = tuple
+    told: Callable[[Sequence[str]], Awaitable[Ended]] = _tells_nothing
 
 
 DEPS = web.AppKey("deps", WebDeps)

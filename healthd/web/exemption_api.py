@@ -20,7 +20,7 @@ from healthd.model import Exemption
 from healthd.problems import Wrong
 from healthd.web.auth import admitted_as
 from healthd.web.deps import DEPS, WebDeps
-from healthd.web.replies import answer, as_json, dump, known, refusal
+from healthd.web.replies import answer, as_json, dump, known, only, refusal
 
 log = logging.getLogger("healthd.web")
 
@@ -46,6 +46,7 @@ _OPTIONAL = frozenset({"from", "note", "late", "everything", "corrects", "at"})
 async def exemptions(request: web.Request) -> web.Response:
     """The list by start, narrowed by `open=1`, `state` and `region`."""
     query, deps = request.query, request.app[DEPS]
+    only(query, ("open", "state", "region"))
     known(query.get("open", ""), ("", "0", "1"), "open")
     known(query.get("state", ""), ("", *_STATES), "state")
     known(query.get("region", ""), {"", *deps.page().inventory.regions}, "region")

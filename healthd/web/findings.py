@@ -14,7 +14,7 @@ from healthd.folding.disagreements import Disagreement, Discord
 from healthd.live import Page
 from healthd.model import Camera, Moment
 from healthd.web.deps import DEPS
-from healthd.web.replies import answer, as_json, dump, known
+from healthd.web.replies import answer, as_json, dump, known, only
 
 MAX_FINDINGS = 100
 """Findings listed on the first page: the latest; the counts say how many there are."""
@@ -23,6 +23,7 @@ MAX_FINDINGS = 100
 async def findings(request: web.Request) -> web.Response:
     """Those that hold, the latest first, with counts; narrowed by `region` and `finding`."""
     query = request.query
+    only(query, ("region", "finding"))
     known(query.get("region", ""), {"", *request.app[DEPS].page().inventory.regions}, "region")
     known(query.get("finding", ""), ("", *Discord), "finding")
     return await answer(request, lambda page: _document(page, query))

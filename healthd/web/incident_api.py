@@ -19,7 +19,7 @@ from healthd.web.acts import Act, act_of
 from healthd.web.auth import admitted_as
 from healthd.web.deps import DEPS, WebDeps
 from healthd.web.incident_view import find_incident, size_order
-from healthd.web.replies import answer, as_json, dump, known, refusal, whole
+from healthd.web.replies import answer, as_json, dump, known, only, refusal, whole
 
 log = logging.getLogger("healthd.web")
 
@@ -36,6 +36,7 @@ async def incidents(request: web.Request) -> web.Response:
     query, deps = request.query, request.app[DEPS]
     if "since" in query:
         return await _feed(request)
+    only(query, ("open", "region", "maintainer", "kind", "cause", "lang", "days"))
     known(query.get("open", ""), ("", "0", "1"), "open")
     known(query.get("region", ""), {"", *deps.page().inventory.regions}, "region")
     known(query.get("kind", ""), ("", *Kind), "kind")
@@ -111,9 +112,7 @@ async def _open(request: web.Request) -> Incident:
 
 async def _feed(request: web.Request) -> web.Response:
     query, deps = request.query, request.app[DEPS]
-    for name in query:
-        if name not in ("since", "limit", "lang"):
-            raise refusal(web.HTTPBadRequest, f"{name}: not together with since, the feed is always whole")
+    only(query, ("since", "limit", "lang"))  # no filters: the feed is always whole
     since = whole(query, "since", 0, _MAX_SEQ)
     limit = whole(query, "limit", _FEED_SIZE, _MAX_FEED_SIZE, lowest=1)
     return as_json(await asyncio.to_thread(_read_feed, deps, since, limit, _language(query)))

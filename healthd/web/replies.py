@@ -43,6 +43,15 @@ def known(value: str, values: Collection[str], name: str) -> None:
         raise refusal(web.HTTPBadRequest, f"{name}={value[:100]!r}: there is none of that name")
 
 
+def only(query: Mapping[str, str], names: Collection[str]) -> None:
+    """Raises HTTPBadRequest for a parameter that is none of these: who misspells one must not get an answer to
+    another question."""
+    for name in query:
+        if name not in names:
+            known_ones = f"there are {', '.join(names)}" if names else "there are none"
+            raise refusal(web.HTTPBadRequest, f"{name[:100]}: no such parameter; {known_ones}")
+
+
 def whole(query: Mapping[str, str], name: str, default: int, highest: int, lowest: int = 0) -> int:
     """A parameter that is a whole number. Raises HTTPBadRequest for anything else."""
     text = query.get(name, str(default))

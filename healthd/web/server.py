@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import logging
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from healthd.web import (
     pages,
     picture_api,
     probe,
+    rates_api,
     reports,
     runbooks,
 )
@@ -41,6 +43,7 @@ def make_app(deps: WebDeps) -> web.Application:
     """The application with all its routes."""
     app = web.Application(middlewares=[guard], client_max_size=_MAX_BODY_BYTES)
     app[DEPS], app[SCRAPES], app[VIEWS], app[FORM_KEYS] = deps, Shared(), Shared(), FormKeys()
+    app[rates_api.PERIOD_TURN] = asyncio.Lock()
     app.on_response_prepare.append(add_security_headers)
     app.add_routes(
         [
@@ -68,7 +71,7 @@ def make_app(deps: WebDeps) -> web.Application:
             web.post("/api/v1/cameras/{id}/picture/rebase", picture_api.rebase),
             web.get("/api/v1/cameras/{id}/picture/evidence", picture_api.thumbnails),
             web.get("/api/v1/cameras/{id}/picture/evidence/{frame}", picture_api.thumbnail),
-            web.get("/api/v1/rates", api.rates),
+            web.get("/api/v1/rates", rates_api.rates),
             web.get("/api/v1/findings", findings.findings),
             web.get("/api/v1/platforms", findings.platforms),
             web.get("/api/v1/reports", reports.listed),
