@@ -19,7 +19,8 @@ from healthd.clock import Clock
 from healthd.config import Config
 from healthd.core import Core, Past, Steering
 from healthd.exempting import Exempting
-from healthd.figures.assessed import keep_assessed
+from healthd.figures.assessed import keep_assessed, keep_day
+from healthd.figures.final_window import keep_final
 from healthd.folding.gallery import Gallery
 from healthd.front import Front
 from healthd.incidents.board import Board
@@ -190,6 +191,9 @@ class Daemon:
             asyncio.create_task(
                 keep_assessed(self.store, lambda: self.setup, self.clock.now, self.live.assess), name="assessments"
             ),
+            asyncio.create_task(
+                keep_final(self.store, lambda: self.setup, self.clock.now, self.live), name="final month"
+            ),
         ]
         for task in self._tasks:
             task.add_done_callback(self._ended)
@@ -220,6 +224,7 @@ class Daemon:
         upkeep = Upkeep(self.store, lambda: self.setup.config, self.clock.now, self._settled, self.keeper.flushed)
         self.jobs.daily("midnight", "00:00:05", self._midnight)
         self.jobs.hourly("roll-over", "00:10", upkeep.roll_over)
+        self.jobs.hourly("examination", "00:20", lambda: keep_day(self.store, self.setup, self.clock.now()))
         self.jobs.daily("clean-up", "03:30:00", upkeep.clean_up)
         self.jobs.daily("pictures", "03:40:00", lambda: self.pictures.clean(self.clock.now()))
         self.jobs.start()

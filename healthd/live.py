@@ -15,6 +15,7 @@ from healthd.incidents import gains
 from healthd.incidents.incident import Happening, Incident, What
 from healthd.incidents.statistics import REPEAT
 from healthd.model import Asked, Axis, Camera, Flip, Inventory, Moment, State
+from healthd.periods import Span
 from healthd.rates.profiles import Profile
 from healthd.rates.rows import Row
 from healthd.rates.windows import Booked, Totals, Windows
@@ -24,6 +25,7 @@ log = logging.getLogger("healthd.live")
 
 RTT_BUCKETS_SECONDS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.4, 1.0)  # 0.4: GB/T 28181-2022 §5.5 delay ceiling
 WINDOWS = ("now", "today", "yesterday", "month", "previous_month")
+_PREVIOUS = WINDOWS[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,19 @@ class Repairs:
 
 
 @dataclass(frozen=True, slots=True)
+class FinalWindow:
+    """The frozen figures that the window `previous_month` shows. `of`: what they were read from; `instead`: the
+    span that the window has by itself; `span`, `rows`, `standing`, `version`: of the frozen copy."""
+
+    of: object
+    instead: Span
+    span: Span
+    rows: Sequence[Row]
+    standing: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A consistent picture of the fleet at one moment, made on the event loop, rendered off it."""
 
@@ -98,6 +113,7 @@ class Page:
     incidents: Sequence[Incident] = ()  # the open ones
     repairs: Repairs = Repairs()
     assessed: Mapping[str, Sequence[Row]] = field(default_factory=dict)  # window -> further rates by region
+    firm: Mapping[str, tuple[str, int]] = field(default_factory=dict)  # window -> (standing, version), if frozen
     # (region, class, finding) -> cameras in service in and below the region; finding: a `Discord`
     disagreements: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     findings: Sequence[Disagreement] = ()  # those that hold
@@ -184,6 +200,7 @@ class Live:
     blind: bool = field(default=False, init=False)
     assessed: Mapping[str, Sequence[Row]] = field(default_factory=dict, init=False)  # further rates
     ready: bool = field(default=False, init=False)
+    final: FinalWindow | None = field(default=None, init=False)  # what is frozen of last month
 
     def restore(self, states: Mapping[tuple[str, Axis], Standing], reboots: Mapping[str, int]) -> None:
         """Show the fleet as the store knows it."""
@@ -308,12 +325,17 @@ class Live:
         """The fleet at `now`; what was before `decided_until` can no longer change."""
         spans: dict[str, tuple[Moment, Moment]] = {}
         rows: dict[str, Sequence[Row]] = {}
+        final: FinalWindow | None = None
         windows = self._windows
         if windows is not None:
             moving = self._missed is None
             until = self.seen_until if moving else 0  # a moment in the past: as of where they stand
             spans = {name: (span.start, span.end) for name, span in windows.spans(until).items()}
-            rows = {name: windows.rows(name, until) for name in spans}
+            final = self._final(spans)
+            rows = {name: windows.rows(name, until) for name in spans if not (final and name == _PREVIOUS)}
+            if final:
+                spans[_PREVIOUS] = (final.span.start, final.span.end)
+                rows[_PREVIOUS] = final.rows
             if moving:
                 self._booked = windows.booked(min(decided_until, until))
         return Page(
@@ -343,7 +365,15 @@ class Live:
             findings=[*self.findings.values()],
             assessed=self.assessed,
             standing=windows.standing(self._down()) if windows else {},
+            firm={_PREVIOUS: (final.standing, final.version)} if final else {},
         )
+
+    def _final(self, spans: Mapping[str, tuple[Moment, Moment]]) -> FinalWindow | None:
+        """What is frozen, if it is of the month that the windows call the previous one."""
+        final = self.final
+        if final is None or (final.instead.start, final.instead.end) != spans[_PREVIOUS]:
+            return None
+        return final
 
     def _down(self) -> Iterator[str]:
         """The cameras of the open incidents, some of them twice."""

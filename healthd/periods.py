@@ -87,7 +87,7 @@ def parse_month(text: str, zone: ZoneInfo, starts_on: int = 1) -> Span:
 def windows_at(now: Moment, zone: ZoneInfo, starts_on: int = 1) -> Mapping[str, Span]:
     """`today`, `yesterday`, `month` and `previous_month` as of `now`, each up to its calendar end."""
     today = local(now, zone).date()
-    this = today.year * 12 + today.month - (1 if today.day < starts_on else 0)  # months since year 0, plus one
+    this = _months(today, starts_on)
     starts = [_on(this + offset, starts_on, zone) for offset in (-2, -1, 0)]
     return {
         "today": day(today, zone),
@@ -95,6 +95,17 @@ def windows_at(now: Moment, zone: ZoneInfo, starts_on: int = 1) -> Mapping[str, 
         "month": Span(starts[1], starts[2]),
         "previous_month": Span(starts[0], starts[1]),
     }
+
+
+def previous_month_name(now: Moment, zone: ZoneInfo, starts_on: int = 1) -> str:
+    """The name of the window `previous_month` as of `now`: `2026-07`."""
+    last = _months(local(now, zone).date(), starts_on) - (2 if starts_on == 1 else 1)
+    return f"{last // 12}-{last % 12 + 1:02d}"
+
+
+def _months(today: date, starts_on: int) -> int:
+    """Months since year 0 of the month that a day is in, plus one."""
+    return today.year * 12 + today.month - (1 if today.day < starts_on else 0)
 
 
 def _midnight(when: date, zone: ZoneInfo) -> Moment:

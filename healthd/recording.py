@@ -13,7 +13,7 @@ from healthd.store import Batch, Store
 def from_store(store: Store, setup: Setup, now: Moment) -> Batch:
     """The dated changes that lead from what the store knows to the setup."""
     links = _last(store.device_links())
-    return _batch(store.placements_now(), links, store.levers_now(), setup, now)
+    return _batch(store.placements_at(), links, store.levers_now(), setup, now)
 
 
 def from_setup(old: Setup, setup: Setup, now: Moment) -> Batch:

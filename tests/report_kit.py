@@ -18,6 +18,8 @@ from healthd.city.history import simulate_history
 from healthd.city.options import CityOptions
 from healthd.city.repairs import simulate_repairs
 from healthd.cli import main
+from healthd.commands.demo import keep_past_days
+from healthd.periods import Span
 from healthd.report.material import ReportKind
 from healthd.report.spans import last_period
 from healthd.setup import read_setup
@@ -51,6 +53,7 @@ def city_with_past(directory: Path, cameras: int = 120, days: int = 70, now: int
     store.write(Batch(reached=dict.fromkeys(plan.cameras, spans[0][0])))
     for span in spans:
         store.write(Batch(heartbeat=span))
+    keep_past_days(store, plan, 1, Span(spans[0][0], now), setup.config.timezone)
     store.close()
     period = last_period(ReportKind.MONTHLY, now, setup.config.timezone)
     return PastCity(directory / "healthd.yml", period.name)

@@ -15,10 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from healthd.assessing.assessments import Examination, Seen, assess, findings, install_date, own_clock_trusted
+from healthd.assessing.examined import Examined, combined, pack_day, unpack_day
 from healthd.exposition import Format
-from healthd.figures.assessed import assessed_figures, clock_synchronised, live_assessments
+from healthd.figures.assessed import (
+    READ_BY,
+    assessed_figures,
+    clock_synchronised,
+    found_against,
+    keep_day,
+    live_assessments,
+)
 from healthd.metrics.regions import region_blocks
-from healthd.model import Camera, Inventory, Lifecycle, Moment, Placement
+from healthd.model import Camera, Change, Inventory, Lifecycle, Moment, Placement
 from healthd.options.assessments import AssessmentOptions
 from healthd.periods import Span, parse_moment
 from healthd.rates.buckets import Bucket
@@ -29,7 +37,7 @@ from healthd.setup import read_setup
 from healthd.store import Batch, Store
 from probes.base import Memory
 from tests.pages import page, views
-from tests.rates_fleets import DAY, REGIONS
+from tests.rates_fleets import DAY, HOUR, REGIONS
 from tests.running import healthd
 from tests.test_config import error, load
 
@@ -352,7 +360,12 @@ def city(tmp_path: Path) -> Path:
     )
     store = Store.open(f"sqlite:///{tmp_path}/healthd.db", writer=True)
     memories = {"c1": READ, "c2": replace(READ, clock_offset_seconds=31.0)}
-    store.write(Batch(heartbeat=(NOW - DAY, NOW), memories=memories, reached={"c1": NOW - DAY}, recorded=NOW))
+    placed = {
+        camera.id: camera.placement for camera in read_setup(tmp_path / "healthd.yml").inventory.cameras.values()
+    }
+    changes = [Change(camera, NOW - DAY, placement, "x") for camera, placement in placed.items()]
+    heartbeat, reached = (NOW - DAY, NOW), {"c1": NOW - DAY}
+    store.write(Batch((), heartbeat, changes, memories=memories, reached=reached, recorded=NOW))
     store.close()
     return tmp_path / "healthd.yml"
 
@@ -369,7 +382,9 @@ def test_further_rates_come_from_the_store(city: Path) -> None:
     assert (top("networked").good, top("networked").bad) == (1, 1)
     assert (top("coverage").good, top("coverage").bad, top("coverage").verdict) == (2, 1, "fail")
     assert (top("clock").good, top("clock").bad) == (1, 1)
-    assert top("clock", NOW - DAY, NOW - DAY // 2).unknown == 2
+    yesterday = (NOW - DAY, NOW - DAY // 2)
+    assert [top("clock", *yesterday).unknown, top("archive", *yesterday).unknown] == [2, 2]
+    assert (top("networked", *yesterday).good, top("coverage", *yesterday).good) == (1, 2)
     live = live_assessments(store, setup, NOW)
     assert {row.rate for row in live["now"]} == {*FURTHER} - {"annotation", "hd"}
     assert {(r.key, r.good, r.bad) for r in live["month"] if (r.rate, r.class_) == ("clock", "all")} == {
@@ -377,6 +392,72 @@ def test_further_rates_come_from_the_store(city: Path) -> None:
         ("320101", 1, 1),
     }
     store.close()
+
+
+def test_what_was_found_out_of_a_day_answers_for_it_later(city: Path) -> None:
+    """A day is kept with where its cameras stood: a month on, when all were read again, retired and moved, the day
+    still says what it was, and a camera that was read once in it counts as checked."""
+    setup = read_setup(city)
+    store = Store.open(setup.config.store.url, writer=True)
+    midnight = NOW - DAY // 2
+    keep_day(store, setup, NOW - HOUR)
+    keep_day(store, setup, NOW)
+    keep_day(store, setup, NOW - 2 * HOUR)  # an older examination takes nothing away
+    later = NOW + 30 * DAY
+    unread, moved = replace(READ, clock_read_at=later // 1000 - 60), Placement("32", "3")
+    memories, changes = (
+        {"c1": unread, "c2": unread},
+        [Change("c1", later, moved, "x"), Change("c2", later, None, "x")],
+    )
+    store.write(Batch((), (NOW, later), changes, memories=memories, recorded=later))
+    keep_day(store, setup, later)
+
+    def told(start: Moment, end: Moment, by: str = "region") -> set[tuple[str, str, int, int, int]]:
+        rows = assessed_figures(store, setup, Span(start, end), "clock", by=by).rows
+        return {(row.key, row.class_, row.good, row.bad, row.unknown) for row in rows}
+
+    assert told(midnight, midnight + DAY) == {(key, c, 1, 1, 0) for key in ("32", "320101") for c in ("1", "all")}
+    assert told(midnight, midnight + 7 * DAY) == told(midnight, midnight + DAY)
+    assert told(midnight, midnight + DAY, by="camera") == {
+        (camera, c, good, 1 - good, 0) for camera, good in (("c1", 1), ("c2", 0)) for c in ("1", "all")
+    }
+    assert told(midnight + DAY, midnight + 2 * DAY) == {
+        (key, c, 0, 0, 2) for key in ("32", "320101") for c in ("1", "all")
+    }
+    known = found_against(store, setup, Span(midnight, midnight + DAY), "clock")
+    assert [(one.camera, one.bucket, one.why[:13]) for one in known] == [("c2", BAD, "failed it at ")]
+    store.prune(0, later + 2 * DAY)
+    assert not [*store.examined_days(0, later * 2)]
+    store.close()
+
+
+VERDICTS = st.tuples(*[st.sampled_from([GOOD, BAD, UNCHECKED, OUT]) for _ in FURTHER])
+DAYS = st.lists(st.dictionaries(st.sampled_from("abcde"), VERDICTS), max_size=5)
+
+
+@given(days=DAYS)
+@settings(max_examples=100, deadline=None)
+def test_days_add_up_as_the_rule_says(days: list[dict[str, tuple[Bucket, ...]]]) -> None:
+    """Of the newest day; a rate that is read and was not checked then counts as on the last day on which it was.
+    Packing and unpacking a day changes nothing."""
+    keys = {camera: number for number, camera in enumerate("abcde", 7)}
+    place = Placement("32", "1", "u", "m")
+    kept = [Examined.of(NOW, {camera: (place, judged) for camera, judged in day.items()}) for day in days]
+    again = [unpack_day(pack_day(one, keys), {key: camera for camera, key in keys.items()}) for one in kept]
+    assert again == kept
+    found = combined(again)
+    if not days:
+        assert found is None
+        return
+    assert found is not None
+    assert found.cameras.keys() == days[0].keys()
+    for camera, (at, judged) in found.cameras.items():
+        assert found.places[at] == place
+        for rate, now, then in zip(FURTHER, days[0][camera], found.verdicts[judged], strict=True):
+            before = [day[camera][FURTHER.index(rate)] for day in days if camera in day]
+            checked = [bucket for bucket in before if bucket in (GOOD, BAD)]
+            read = rate in READ_BY and now is UNCHECKED and checked
+            assert then is (checked[0] if read else now)
 
 
 def test_the_command_tells_further_rates_and_who_fails_them(city: Path) -> None:

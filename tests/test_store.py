@@ -170,7 +170,7 @@ def test_an_empty_store_knows_nothing(store: Store) -> None:
         store.recent_flips(3),
     ):
         assert nothing == []
-    for answer in (store.states(), store.memories(), store.placements_now(), store.regions(), store.names()):
+    for answer in (store.states(), store.memories(), store.placements_at(), store.regions(), store.names()):
         assert answer == {}
     assert store.prune(10**15) == 0
 
@@ -197,11 +197,11 @@ def test_where_cameras_stand_now(store: Store) -> None:
     full = Placement("r1", "2", "police", "m1", Lifecycle.SUSPENDED, "sw1", "Mon-Fri 08:00-20:00", False)
     store.write(Batch(changes=[Change("a", 1, place("r1"), "x"), Change("b", 1, place("r1"), "x")], recorded=1))
     store.write(Batch(changes=[Change("a", 1, full, "y"), Change("b", 7, None, "y")], recorded=2))
-    assert store.placements_now() == {"a": full}
+    assert store.placements_at() == {"a": full}
     (history,) = store.histories(0, 10, cameras={"a"})
     assert history.placements == ((1, full),)
     store.write(Batch(changes=[Change("b", 9, place("r2"), "z")], recorded=3))
-    assert store.placements_now() == {"a": full, "b": place("r2")}
+    assert store.placements_at() == {"a": full, "b": place("r2")}
 
 
 def test_records_are_chosen_by_lists_of_names(store: Store) -> None:
@@ -353,7 +353,7 @@ def test_damaged_values_name_the_file_and_the_remedy(store: Store, url: str) -> 
         raw.commit()
     questions = (
         store.states,
-        store.placements_now,
+        store.placements_at,
         store.memories,
         lambda: store.flips("c1", 0, 9),
         lambda: [*store.histories(0, 9)],

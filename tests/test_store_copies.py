@@ -45,7 +45,7 @@ def numbered(number: int) -> Batch:
 
 
 def content(store: Store) -> tuple[object, ...]:
-    return [*store.histories(0, AT)], store.heartbeats(0, AT), store.recent_flips(10**6), store.placements_now()
+    return [*store.histories(0, AT)], store.heartbeats(0, AT), store.recent_flips(10**6), store.placements_at()
 
 
 def add_area(connection: Connection) -> None:

@@ -1,8 +1,8 @@
 """The further rates of the assessments: what each demands of a camera, and rows that count cameras. Pure.
 
 Each judges every camera once: it is good, bad, not checked (it could not be asked, or not lately), or not meant at
-all. A row is a head count: good ÷ (good + bad), its coverage is checked ÷ meant. Unlike the online and the intact
-rate these have no history: they go by the inventory as it is and by what was read last.
+all. A row is a head count: good ÷ (good + bad), its coverage is checked ÷ meant. They go by the inventory as it is
+and by what was read last; what was found out of a day is kept (`examined`), so that earlier months answer, too.
 """
 
 from __future__ import annotations
@@ -15,22 +15,24 @@ from datetime import date, timedelta
 from statistics import median
 from zoneinfo import ZoneInfo
 
+from healthd.assessing.examined import Examined
 from healthd.device_code import doubts, is_device_code
-from healthd.model import Camera, Lifecycle, Moment
+from healthd.model import Camera, Lifecycle, Moment, Placement
 from healthd.options.assessments import AssessmentOptions
 from healthd.periods import Span, local
 from healthd.rates.buckets import Bucket
-from healthd.rates.pool import Column, Group, Mark, Pool, Tally, Terms
-from healthd.rates.profiles import FURTHER, Method, Profile
-from healthd.rates.rows import Row, tabulate
+from healthd.rates.pool import Pool, Terms
+from healthd.rates.profiles import FURTHER
+from healthd.rates.rows import Row
 from probes.base import Memory
 
-HEADS = Method("head_count")
 HD = (1280, 720)
 CLOCKS_ENOUGH = 20
 """So many clocks must agree against ours before ours is doubted."""
 
 _BUILT = (Lifecycle.TRIAL, Lifecycle.IN_SERVICE, Lifecycle.SUSPENDED)
+_DATED = ("networked", "coverage")
+"""The rates whose past can be told from what is dated anyway: placements, and when a camera first answered."""
 _DATE = re.compile(r"([0-9]{4})[-/.年]?(?:([0-9]{1,2})[-/.月]?(?:([0-9]{1,2})日?)?)?(?:[ T].*)?", re.ASCII)
 _FAR_DEGREES = 2.0
 
@@ -238,45 +240,40 @@ def install_date(text: str) -> date | None:
         return None
 
 
-class _Column(Column):
-    """One further rate by one profile; `place` is the rate's in FURTHER."""
+def examine(examined: Examination) -> Examined:
+    """What every camera of the inventory counts as for every rate, where it stands now."""
+    return Examined.of(
+        examined.at,
+        {
+            camera.id: (camera.placement, tuple(examined.judge(rate, camera)[0] for rate in FURTHER))
+            for camera in examined.terms.inventory.cameras.values()
+        },
+    )
 
-    def __init__(self, rate: str, profile: Profile) -> None:
-        super().__init__(rate, profile)
-        self.place = FURTHER.index(rate)
-        self.method = HEADS
+
+def unexamined(examined: Examination, placements: Mapping[str, Placement]) -> Examined:
+    """What is known of a time that nothing was kept of: who had ever answered, and who was built; `placements`:
+    where cameras stood then. All else is not checked."""
+    found = {}
+    for name, placement in placements.items():
+        known = examined.terms.inventory.cameras.get(name)
+        camera = replace(known, placement=placement) if known else Camera(name, "", "", placement)
+        judged = [(rate, examined.judge(rate, camera)[0]) for rate in FURTHER]
+        found[name] = (
+            placement,
+            tuple(
+                Bucket.UNKNOWN if rate not in _DATED and bucket is not Bucket.OUT_OF_SERVICE else bucket
+                for rate, bucket in judged
+            ),
+        )
+    return Examined.of(examined.at, found)
 
 
 def assess(
     examined: Examination, rates: Sequence[str], span: Span, *, by: str = "region", region: str = ""
 ) -> list[Row]:
-    """Rows of these rates, for each profile; of an empty span those of the instant. `examined.at` is its end.
-
-    A row's `cameras` are those that the rate is meant for; there is none where it is meant for nobody.
-    """
-    columns = [_Column(rate, profile) for profile in examined.terms.profiles for rate in rates]
-    pool = Pool(examined.terms, by, region, columns)
-    amounts: dict[Group, dict[Mark, int]] = {}
-    members: Counter[frozenset[Group]] = Counter()
-    for camera in examined.terms.inventory.cameras.values():
-        group = pool.group(camera.id, camera.placement)
-        if group is None:
-            continue
-        judged = [examined.judge(rate, camera)[0] if rate in rates else Bucket.OUT_OF_SERVICE for rate in FURTHER]
-        marks = amounts.setdefault(group, {})
-        mark = tuple((bucket, bucket) for bucket in judged)
-        marks[mark] = marks.get(mark, 0) + 1
-        members[frozenset([group])] += 1
-    tally = Tally(amounts, members, {HEADS: amounts})  # type: ignore[arg-type] # judged by outcome, like days
-    found = (
-        replace(row, cameras=row.good + row.bad + row.unknown)
-        for row in tabulate(pool, tally, span.start, span.end, region=region)
-    )
-    table = [row for row in found if row.cameras]
-    if by != "camera":
-        return table
-    cameras = examined.terms.inventory.cameras
-    return [replace(row, region=cameras[row.key].placement.region) for row in table]
+    """Rows of these rates, as `Examined.rows` makes them. `examined.at` is the end of `span`."""
+    return examine(examined).rows(examined.terms, rates, span, by=by, region=region)
 
 
 @dataclass(frozen=True, slots=True)

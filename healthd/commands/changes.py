@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from healthd.commands.choices import add_period, chosen_period, known_region
+from healthd.commands.choices import add_period, chosen_period, known_region, stored_period
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.commands.progress import cameras_counted
 from healthd.config import Config
@@ -32,9 +32,10 @@ def add_to(commands: Commands) -> None:
 
 def _changes(arguments: argparse.Namespace) -> int:
     setup = read_setup(arguments.config)
-    span = chosen_period(arguments, setup.config)
+    chosen_period(arguments, setup.config)
     store = Store.open(setup.config.store.url, writer=False)
     try:
+        span = stored_period(arguments, store, setup.config)
         known_region(arguments.region, rate_terms(setup, store.regions()).inventory)
         with cameras_counted() as each:
             found = changes(store, setup, span, region=arguments.region or "", each=each)

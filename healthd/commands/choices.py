@@ -8,6 +8,7 @@ import time
 from zoneinfo import ZoneInfo
 
 from healthd.config import Config
+from healthd.figures.period import month_span
 from healthd.model import Inventory
 from healthd.periods import Span, iso, parse_moment, parse_month
 from healthd.problems import Wrong, did_you_mean
@@ -41,6 +42,19 @@ def chosen_period(arguments: argparse.Namespace, config: Config) -> Span:
         raise Wrong("the period lies in the future", "nothing is known of it yet")
     if span.start >= span.end:
         raise Wrong("the period is empty or reversed", "--from must lie before --to")
+    return span
+
+
+def stored_period(arguments: argparse.Namespace, store: Store, config: Config) -> Span:
+    """The same; a month that is final is the one that it was when it was frozen. Raises Wrong, StoreError."""
+    if not arguments.month or arguments.start or arguments.end:
+        return chosen_period(arguments, config)
+    try:
+        span = month_span(store, config, arguments.month)
+    except ValueError as error:
+        raise Wrong(str(error)) from error
+    if span.start >= time.time_ns() // 1_000_000:
+        raise Wrong("the period lies in the future", "nothing is known of it yet")
     return span
 
 

@@ -10,8 +10,10 @@ import multiprocessing
 import signal
 import sys
 import time
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from healthd import daemon
 from healthd.city.filings import simulate_filings, simulate_links
@@ -19,11 +21,14 @@ from healthd.city.ground import CityError
 from healthd.city.history import simulate_history
 from healthd.city.options import CityOptions, Pictures
 from healthd.city.plan import Plan
+from healthd.city.readings import simulate_examined
 from healthd.city.repairs import simulate_repairs
 from healthd.city.serve import serving
 from healthd.commands.common import Commands
 from healthd.commands.stack import Addresses, find_programs, running_stack
+from healthd.periods import Span, day, local
 from healthd.problems import BadInput, Wrong
+from healthd.rates.methods import days_of
 from healthd.setup import read_setup
 from healthd.store import Batch, Store, StoreError
 
@@ -219,6 +224,7 @@ def _write_past(options: CityOptions, plan: Plan, days: int) -> None:
         for span in spans:
             store.write(Batch(heartbeat=span))
         store.write(Batch(reached=dict.fromkeys(plan.cameras, spans[0][0])))
+        keep_past_days(store, plan, options.seed, Span(spans[0][0], now), setup.config.timezone)
         for record in simulate_filings(plan, days, options.seed, now):
             store.file(record)
         happenings = simulate_repairs(plan, flips, options.seed)
@@ -226,3 +232,11 @@ def _write_past(options: CityOptions, plan: Plan, days: int) -> None:
             store.write(Batch(happenings=happenings[first : first + _AT_ONCE]))
     finally:
         store.close()
+
+
+def keep_past_days(store: Store, plan: Plan, seed: int, past: Span, zone: ZoneInfo) -> None:
+    """What cameras counted as for the further rates on each whole day of a simulated past."""
+    found = simulate_examined(plan, seed, past.end, zone)
+    for one in days_of(past, zone):
+        if one.end < past.end:
+            store.keep_examined(day(local(one.start, zone).date(), zone).start, replace(found, at=one.end))

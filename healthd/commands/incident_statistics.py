@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from fractions import Fraction
 
-from healthd.commands.choices import add_period, chosen_period, known_region
+from healthd.commands.choices import add_period, chosen_period, known_region, stored_period
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.figures.repairs import repair_statistics
 from healthd.incidents.statistics import BY, RepairRow
@@ -36,9 +36,10 @@ def add_to(actions: Commands) -> None:
 
 def _stats(arguments: argparse.Namespace) -> int:
     setup = read_setup(arguments.config)
-    asked = chosen_period(arguments, setup.config)
+    chosen_period(arguments, setup.config)
     store = Store.open(setup.config.store.url, writer=False)
     try:
+        asked = stored_period(arguments, store, setup.config)
         known_region(arguments.region, rate_terms(setup, store.regions()).inventory)
         found = repair_statistics(store, setup, asked, by=arguments.by, region=arguments.region or "")
     finally:

@@ -12,7 +12,8 @@ from typing import Any
 from healthd import __version__
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
 from healthd.commands.progress import cameras_counted
-from healthd.figures.period import copy_of, month_span, take_copy
+from healthd.figures.freezing import take_copy
+from healthd.figures.period import copy_of, month_span
 from healthd.figures.period_rules import STEPS, Standing, check, standing_after
 from healthd.model import Moment
 from healthd.periods import iso

@@ -15,6 +15,7 @@ from healthd.commands.choices import (
     known_by,
     known_period,
     known_region,
+    stored_period,
     with_profile,
 )
 from healthd.commands.common import Commands, add_config, add_json, print_json, table
@@ -25,7 +26,7 @@ from healthd.config import Config
 from healthd.figures.assessed import assessed_figures, found_against
 from healthd.figures.attributed import attributed_figures
 from healthd.figures.ledger import Ledger, ledgers, told
-from healthd.figures.period import Figures, figures, month_span
+from healthd.figures.period import Figures, figures, standing_of
 from healthd.incidents.attribution import ATTRIBUTED, DOORS
 from healthd.model import CLASSES, Moment
 from healthd.periods import Span, iso
@@ -36,6 +37,7 @@ from healthd.rates.profiles import FURTHER
 from healthd.rates.rows import Row, percent
 from healthd.setup import Setup, rate_terms, read_setup
 from healthd.store import Store
+from healthd.store.period_rows import PROVISIONAL
 
 RATES_TOLD = (*RATES, *ATTRIBUTED, *FURTHER, "timely")
 _ASSESSED = (*FURTHER, "timely")
@@ -84,12 +86,11 @@ def _rates(arguments: argparse.Namespace) -> int:
     known_by(arguments.by, setup.inventory)
     if arguments.definitions:
         return print_definitions(setup, arguments.lang, as_json=arguments.json)
-    span = chosen_period(arguments, setup.config)
+    chosen_period(arguments, setup.config)
     store = Store.open(setup.config.store.url, writer=False)
     try:
-        if arguments.month:
-            span = month_span(store, setup.config, arguments.month)
-        if not any((copy.start, copy.end) == (span.start, span.end) for copy in store.period_copies()):
+        span = stored_period(arguments, store, setup.config)
+        if standing_of(store, span) == PROVISIONAL:
             known_period(store, span, setup.config.timezone)
         if arguments.explain:
             return _print_ledger(arguments, setup, store, span)
@@ -154,7 +155,8 @@ def _figures(rate: str | None, store: Store, setup: Setup, span: Span, **chosen:
     """The figures of one rate, or of those that are told where none is named."""
     if rate in _ASSESSED:
         camera = chosen["camera"]
-        told = assessed_figures(store, setup, span, str(rate), by=chosen["by"], region=chosen["region"])
+        wanted = {name: chosen[name] for name in ("by", "region", "version")}
+        told = assessed_figures(store, setup, span, str(rate), **wanted)
         return replace(told, rows=[row for row in told.rows if row.key == camera]) if camera else told
     return (attributed_figures if rate in ATTRIBUTED else figures)(store, setup, span, **chosen)
 

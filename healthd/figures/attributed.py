@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from healthd.figures.period import Figures, watch_of
-from healthd.incidents.attribution import LATE, Hold, attributed, holds
+from healthd.figures.period import Figures, final_month, watch_of
+from healthd.incidents.attribution import ATTRIBUTED, LATE, Hold, attributed, holds
 from healthd.model import CameraHistory
 from healthd.periods import Span
 from healthd.setup import Setup, rate_terms
@@ -25,8 +25,12 @@ def attributed_figures(
 ) -> Figures:
     """The rows of `usage` and `attributable` for the configured profiles; parameters as for `figures.figures`.
 
-    They are always made anew from flips and incidents, so they reach back as far as those are kept.
+    A final month is answered from its frozen copy. Others are made anew from flips and incidents, so they reach
+    back as far as those are kept.
     """
+    final = final_month(store, span, version=version, camera=camera)
+    if final is not None:
+        return final.figures(setup, final.copy.rows(by=by, region=region, camera=camera, rates=ATTRIBUTED))
     terms = rate_terms(setup, store.regions())
     watch = watch_of(store, setup.config.timezone, span)
     held = held_in(store, span)

@@ -5,9 +5,11 @@ Who asks here gets the same figures as everybody else, and is told how firm they
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -15,7 +17,7 @@ from healthd import __version__
 from healthd.config import Config
 from healthd.model import CameraHistory, Moment
 from healthd.periods import Span, parse_month, windows_at
-from healthd.rates.frozen import Copy, freeze, unpack
+from healthd.rates.frozen import Copy, unpack
 from healthd.rates.pool import Terms
 from healthd.rates.rows import Row, Summing, rows
 from healthd.rates.timeline import Piece, Watch, pieces
@@ -60,6 +62,27 @@ class Figures:
         return [{**row.as_json(zone), **firm} for row in self.rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Final:
+    """One frozen copy of a final month. `kept`: what is known of it; `versions`: all copies, the first first."""
+
+    kept: PeriodCopy
+    versions: Sequence[PeriodCopy]
+    copy: Copy
+
+    def figures(self, setup: Setup, found: Iterable[Row]) -> Figures:
+        """Rows of the copy with how firm they are: by those of the configured profiles that were frozen, or by all
+        frozen ones where none was."""
+        names = {name for _, name in self.copy.columns}
+        wanted = names.intersection(setup.config.profiles) or names
+        span = Span(self.copy.start, self.copy.end)
+        rows_ = tuple(row for row in found if row.profile in wanted)
+        kept = self.kept
+        return Figures(
+            rows_, span, self.copy.until, FINAL, kept.version, kept.inventory, kept.program, versions=self.versions
+        )
+
+
 def figures(
     store: Store,
     setup: Setup,
@@ -79,23 +102,19 @@ def figures(
     the newest. `each` is told how many cameras were read so far. Takes seconds for a large fleet: never call it on
     the event loop. Raises StoreError.
     """
-    copies = [copy for copy in store.period_copies() if (copy.start, copy.end) == (span.start, span.end)]
-    final = [copy for copy in copies if copy.standing == FINAL]
-    if final:
-        chosen = next((copy for copy in final if copy.version == version), final[-1])
-        frozen = copy_of(store, chosen)
-        names = {name for _, name in frozen.columns}
-        wanted = names.intersection(setup.config.profiles) or names
-        kept = tuple(row for row in frozen.rows(by=by, region=region, camera=camera) if row.profile in wanted)
-        return Figures(
-            kept, span, frozen.until, FINAL, chosen.version, chosen.inventory, chosen.program, versions=final
-        )
+    final = final_month(store, span, version=version, camera=camera)
+    if final is not None:
+        return final.figures(setup, final.copy.rows(by=by, region=region, camera=camera))
     terms = rate_terms(setup, store.regions())
     watch = watch_of(store, setup.config.timezone, span)
     histories = store.histories(span.start, span.end, cameras={camera} if camera else None)
     found = rows(_counted(histories, each), watch, terms, by=by, region=region)
-    standing = copies[-1].standing if copies else PROVISIONAL
-    return Figures(tuple(found), span, watch.until, standing, inventory=setup.inventory.digest)
+    return Figures(tuple(found), span, watch.until, standing_of(store, span), inventory=setup.inventory.digest)
+
+
+def standing_of(store: Store, span: Span) -> str:
+    copies = [copy for copy in store.period_copies() if (copy.start, copy.end) == (span.start, span.end)]
+    return copies[-1].standing if copies else PROVISIONAL
 
 
 def figures_by(
@@ -115,8 +134,7 @@ def figures_by(
     """
     terms = rate_terms(setup, store.regions())
     watch = watch_of(store, setup.config.timezone, span).judging(terms.profiles)
-    copies = [copy for copy in store.period_copies() if (copy.start, copy.end) == (span.start, span.end)]
-    final = any(copy.standing == FINAL for copy in copies)
+    final = final_month(store, span)
     sums = {} if final else {by: Summing(watch, terms, by=by, region=region) for by in bys}
     readings = beside(watch, terms)
     if sums or readings:
@@ -127,8 +145,8 @@ def figures_by(
             for reading in readings:
                 reading(history, found)
     if final:
-        return {by: figures(store, setup, span, by=by, region=region) for by in bys}
-    standing, digest = copies[-1].standing if copies else PROVISIONAL, setup.inventory.digest
+        return {by: final.figures(setup, final.copy.rows(by=by, region=region)) for by in bys}
+    standing, digest = standing_of(store, span), setup.inventory.digest
     return {
         by: Figures(tuple(one.take()), span, watch.until, standing, inventory=digest) for by, one in sums.items()
     }
@@ -144,27 +162,63 @@ def month_span(store: Store, config: Config, name: str) -> Span:
     return span
 
 
-def copy_of(store: Store, copy: PeriodCopy) -> Copy:
-    """What is frozen in a copy, ready to answer. Raises StoreError where it is damaged."""
+def final_month(store: Store, span: Span, *, version: int = 0, camera: str = "") -> Final | None:
+    """What is frozen of a final month; None where the span is none. `version`: which copy, 0 (or none there is)
+    for the newest; `camera`: no more than this one is needed. Raises StoreError where the copy is damaged."""
+    final = [
+        copy
+        for copy in store.period_copies()
+        if (copy.start, copy.end) == (span.start, span.end) and copy.standing == FINAL
+    ]
+    if not final:
+        return None
+    chosen = next((copy for copy in final if copy.version == version), final[-1])
+    return Final(chosen, final, copy_of(store, chosen, camera))
+
+
+def copy_of(store: Store, copy: PeriodCopy, camera: str = "") -> Copy:
+    """What is frozen in a copy, ready to answer; the last one is kept in memory. Raises StoreError where it is
+    damaged."""
+    return _read(store, copy, lambda content: _opened(content, camera))
+
+
+def read_copy(store: Store, copy: PeriodCopy) -> Copy:
+    """The same, and nothing stays in memory."""
+    return _read(store, copy, unpack)
+
+
+def _read(store: Store, copy: PeriodCopy, opened: Callable[[bytes], Copy]) -> Copy:
     try:
-        return unpack(store.period_content(copy))
-    except (ValueError, LookupError, TypeError, zlib.error) as error:
+        return opened(store.period_content(copy))
+    except (ValueError, LookupError, TypeError, struct.error, zlib.error) as error:
         raise damaged(store.name, f"the {copy.standing} copy of {copy.month}: {error!r}") from error
+
+
+@lru_cache(maxsize=1)  # a report asks the same copy again and again
+def _opened(content: bytes, camera: str) -> Copy:
+    return unpack(content, camera)
 
 
 def frozen_terms(store: Store, span: Span) -> Terms | None:
     """What a final month was judged by when it was frozen last; None where the span is none."""
-    final = [copy for copy in store.period_copies() if (copy.start, copy.end) == (span.start, span.end)]
-    final = [copy for copy in final if copy.standing == FINAL]
-    return copy_of(store, final[-1]).terms if final else None
+    final = final_month(store, span)
+    return final.copy.terms if final else None
 
 
-def take_copy(
-    store: Store, setup: Setup, span: Span, terms: Terms, each: Callable[[int], None] = lambda count: None
-) -> Copy:
-    """A frozen copy of the figures as they are now, judged by `terms`; what `figures` would answer."""
-    watch = watch_of(store, setup.config.timezone, span)
-    return freeze(_counted(store.histories(span.start, span.end), each), watch, terms)
+def told_terms(store: Store, setup: Setup, span: Span) -> Terms:
+    """What the figures of a period are told by: the setup as it is, and of a final month its profiles, rates and
+    names of regions, departments and maintainers as they were frozen. Raises StoreError."""
+    terms, frozen = rate_terms(setup, store.regions()), frozen_terms(store, span)
+    if frozen is None:
+        return terms
+    new, old = terms.inventory, frozen.inventory
+    inventory = replace(
+        new,
+        regions={**new.regions, **old.regions},
+        maintainers={**new.maintainers, **old.maintainers},
+        departments={**new.departments, **old.departments},
+    )
+    return replace(frozen, inventory=inventory)
 
 
 def watch_of(store: Store, zone: ZoneInfo, span: Span) -> Watch:

@@ -3,10 +3,13 @@ the reports alike. Reads the store: never to be called on the event loop."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from healthd.figures.period import final_month
+from healthd.incidents.incident import Incident, restored, stored
 from healthd.incidents.instant import Instant, instant
 from healthd.incidents.plan import Plan, make_plan
 from healthd.incidents.statistics import REPEAT, RepairRow, statistics
@@ -78,14 +81,36 @@ def standing(store: Store, setup: Setup, region: str) -> Instant | None:
 
 
 def repair_statistics(
-    store: Store, setup: Setup, span: Span, *, by: str, region: str = ""
+    store: Store, setup: Setup, span: Span, *, by: str, region: str = "", version: int = 0
 ) -> RepairStatistics | None:
     """Repair statistics of `span` by region, unit, maintainer or cause; None where nothing is known of it.
-    `region`: only incidents in or below it. Raises StoreError."""
+    `region`: only incidents in or below it. A final month is answered from its frozen copy, of `version` (0: the
+    newest). Raises StoreError."""
+    final = final_month(store, span, version=version)
+    if final is not None:
+        copy, end = final.copy, min(span.end, final.copy.until + 1)
+        held = [read_incident(text) for text in copy.incidents]
+        rows = statistics(held, span.start, end, copy.terms.inventory, by=by, region=region)
+        return RepairStatistics(tuple(rows), Span(span.start, end), copy.terms.inventory)
     end = min(span.end, (store.last_heartbeat() or 0) + 1)
     if end <= span.start:
         return None
     inventory = rate_terms(setup, store.regions()).inventory
-    incidents = store.incidents(span.start - REPEAT, end)
+    incidents = counted_incidents(store, span.start, end)
     rows = statistics(incidents, span.start, end, inventory, by=by, region=region)
     return RepairStatistics(tuple(rows), Span(span.start, end), inventory)
+
+
+def counted_incidents(store: Store, start: Moment, end: Moment) -> list[Incident]:
+    """Those that repair statistics of [start, end) are counted from."""
+    return store.incidents(start - REPEAT, end)
+
+
+def written_incident(incident: Incident) -> str:
+    """What statistics need of it, as text."""
+    return json.dumps(stored(replace(incident, evidence=(), camera_ids=frozenset())), ensure_ascii=False)
+
+
+def read_incident(text: str) -> Incident:
+    """The incident that `written_incident` wrote."""
+    return restored(json.loads(text))

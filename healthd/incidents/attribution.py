@@ -18,7 +18,7 @@ from healthd.model import CameraHistory, Moment, Placement, State
 from healthd.rates.buckets import Bucket
 from healthd.rates.pool import Column, Terms, Vector
 from healthd.rates.profiles import Method, Profile
-from healthd.rates.rows import Row, Summing
+from healthd.rates.rows import Row, Split, Summing
 from healthd.rates.timeline import FOREVER, Piece, Situation, Watch, pieces
 
 DOORS = (CountsFor.OWN, CountsFor.POWER, CountsFor.OPERATOR, CountsFor.UNDETERMINED)
@@ -185,23 +185,23 @@ class DoorColumn(Column):
         return known
 
 
+def door_columns(terms: Terms) -> list[DoorColumn]:
+    """Usage and attributable by each profile: both over the seconds of the intact rate, or of the online rate
+    where there is no intact rate."""
+    base = terms.rates[-1]
+    return [DoorColumn(rate, base, profile) for profile in terms.profiles for rate in ATTRIBUTED]
+
+
+def lay(held: Mapping[str, Sequence[Hold]]) -> Split:
+    """How a camera's pieces are split by whom its bad seconds are laid at."""
+    return lambda camera, found: laid(found, held.get(camera, ()))
+
+
 def attributing(
     watch: Watch, terms: Terms, held: Mapping[str, Sequence[Hold]], *, by: str = "maintainer", region: str = ""
 ) -> Summing:
-    """What sums up the rows of usage and attributable for each profile.
-
-    Both are over the seconds of the intact rate, or of the online rate where there is no intact rate.
-    """
-    base = terms.rates[-1]
-    columns = [DoorColumn(rate, base, profile) for profile in terms.profiles for rate in ATTRIBUTED]
-    return Summing(
-        watch,
-        terms,
-        by=by,
-        region=region,
-        columns=columns,
-        split=lambda camera, found: laid(found, held.get(camera, ())),
-    )
+    """What sums up the rows of usage and attributable for each profile."""
+    return Summing(watch, terms, by=by, region=region, columns=door_columns(terms), split=lay(held))
 
 
 def attributed(

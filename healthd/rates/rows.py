@@ -267,23 +267,28 @@ class Summing:
         self._watch = watch
         self._region = region
         self._split = split
-        self._pool = Pool(terms, by, region, columns)
-        self._counting = counters(self._pool.columns, watch)
+        self.pool = Pool(terms, by, region, columns)
+        self._counting = counters(self.pool.columns, watch)
         self._tally = _tally(self._counting)
 
     def add(self, camera: str, found: Sequence[Piece]) -> None:
         """All pieces of one camera over the watch's period, up to the last heartbeat."""
-        self._tally.add(_booked(self._split(camera, found), camera, self._pool))
+        self._tally.add(_booked(self._split(camera, found), camera, self.pool))
         for counter in self._counting:
-            _count(self._tally, counter, found, camera, self._pool)
+            _count(self._tally, counter, found, camera, self.pool)
+
+    def tally(self) -> Tally:
+        """The sums of what was added since the last time."""
+        tally, self._tally = self._tally, _tally(self._counting)
+        return tally
 
     def take(self, region: str | None = None) -> list[Row]:
         """The rows of what was added since the last time. `region`: shown on rows that are not by region, if not
         the one asked for."""
-        tally, self._tally = self._tally, _tally(self._counting)
+        tally = self.tally()
         watch, shown = self._watch, self._region if region is None else region
         clipped = watch.until < watch.end
-        return tabulate(self._pool, tally, watch.start, watch.until, clipped=clipped, region=shown)
+        return tabulate(self.pool, tally, watch.start, watch.until, clipped=clipped, region=shown)
 
 
 def rows(
@@ -372,18 +377,3 @@ def explain(history: CameraHistory, watch: Watch, rate: str, profile: Profile) -
             entry = replace(entry, start=ledger.pop().start)
         ledger.append(entry)
     return ledger
-
-
-def tallies(
-    histories: Iterable[CameraHistory], watch: Watch, pool: Pool
-) -> Iterator[tuple[str, Sequence[Piece], Tally]]:
-    """(camera, its pieces, its tally alone) for each camera: all that `rows` makes of it."""
-    watch = watch.judging(pool.terms.profiles)
-    counting = counters(pool.columns, watch)
-    for history in histories:
-        found = [*pieces(history, watch, watch.start, watch.until)]
-        tally = _tally(counting)
-        tally.add(_booked(found, history.camera, pool))
-        for counter in counting:
-            _count(tally, counter, found, history.camera, pool)
-        yield history.camera, found, tally

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from healthd.assessing.assessments import assess
 from healthd.assessing.scores import Score, weighted
-from healthd.figures.assessed import READ_BY, examination
-from healthd.figures.attributed import held_in
+from healthd.figures.assessed import further_figures
+from healthd.figures.attributed import attributed_figures, held_in
 from healthd.figures.change_list import changes
-from healthd.figures.period import Figures, Reading, copy_of, figures, figures_by, month_span, watch_of
+from healthd.figures.period import Figures, Reading, copy_of, figures, figures_by, month_span, told_terms, watch_of
 from healthd.figures.repairs import repair_statistics, standing
 from healthd.figures.scored import maintainer_scores, region_scores
 from healthd.incidents.attribution import attributing
@@ -44,7 +43,7 @@ def gather(
     """Everything for one report. Takes seconds for a large fleet. Raises Wrong where nothing is known of the
     period, StoreError for what the disk does."""
     seen = _known(store, period.span)
-    terms = rate_terms(setup, store.regions())
+    terms = told_terms(store, setup, period.span)
     inside = _inside(region, terms.inventory)
     fleet = _Fleet(store, period.span, region, inside)
 
@@ -64,7 +63,7 @@ def gather(
     before = read("before", period.before) if period.before else None
     known = {one.span: one for one in (found, before) if one}
     monthly = period.kind is ReportKind.MONTHLY
-    further = _further(store, setup, found, region)
+    further = further_figures(store, setup, period.span, FURTHER, region=region)
     return Material(
         site=setup.config.site,
         simulated=setup.config.simulated,
@@ -93,7 +92,9 @@ def gather(
         reached=frozenset(store.reached()),
         further=further,
         scores=[*_scores(store, setup, period.span, region, (*found.rows, *further.rows))],
-        attributed=replace(found, rows=tuple(fleet.attributed()), versions=()),
+        attributed=attributed_figures(store, setup, period.span, region=region)
+        if found.versions
+        else replace(found, rows=tuple(fleet.attributed())),
         exemptions=store.exemptions(period.span.start, period.span.end),
         changes=changes(store, setup, period.span, region=region, each=lambda count: step("changes", count)),
         versions=[
@@ -102,13 +103,6 @@ def gather(
         small_region=terms.small_region,
         names=store.names(),
     )
-
-
-def _further(store: Store, setup: Setup, found: Figures, region: str) -> Figures:
-    """The rates that count cameras, as known where the period's figures end; all in one examination."""
-    examined = examination(store, setup, found.until, dict.fromkeys(READ_BY, found.span.start))
-    rows = assess(examined, FURTHER, Span(found.span.start, found.until), region=region)
-    return replace(found, rows=tuple(rows), versions=())
 
 
 def _scores(store: Store, setup: Setup, span: Span, region: str, rows: Sequence[Row]) -> Iterator[Score]:

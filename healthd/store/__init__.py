@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
 
+from healthd.assessing.examined import Examined
 from healthd.model import Ending, Exemption, Moment
-from healthd.store import courses, period_rows
+from healthd.store import courses, examined_rows, period_rows
 from healthd.store.copies import Manifest, backup, restore
 from healthd.store.disagreement_rows import prune_disagreements
 from healthd.store.errors import StoreError, explained
@@ -120,6 +121,12 @@ class Store(Reader):
             period_rows.keep(connection, copy, frozen)
             connection.commit()
 
+    def keep_examined(self, start: Moment, examined: Examined) -> None:
+        """Add an examination of the fleet to the day that begins at `start`; repeating it harms nothing."""
+        with self._writing() as connection:
+            examined_rows.keep(connection, start, examined)
+            connection.commit()
+
     def roll_over(self, settled: Moment = 0) -> int:
         """Pack what flips were written since the last roll-over into courses; returns how many.
 
@@ -153,6 +160,7 @@ class Store(Reader):
         self.roll_over()
         with self._writing() as connection:
             prune_heartbeats(connection, courses_before)
+            examined_rows.prune(connection, courses_before)
             last = max(known_keys(connection).values(), default=0)
             packed = courses.mark(connection, courses.PACKED)
             courses.set_mark(

@@ -103,6 +103,13 @@ def _add_period_copies(connection: Connection) -> None:
     )
 
 
+def _add_examined_days(connection: Connection) -> None:
+    connection.exec_driver_sql(
+        "CREATE TABLE examined_days (start BIGINT NOT NULL, at BIGINT NOT NULL, content BLOB NOT NULL,"
+        " PRIMARY KEY (start))"
+    )
+
+
 STEPS: Steps = (
     Step("incidents and what happened to them", _add_incidents),
     Step("what each camera usually sees", _add_picture_references),
@@ -110,6 +117,7 @@ STEPS: Steps = (
     Step("courses: days without evidence", _add_courses),
     Step("contradictions between levels of evidence", _add_disagreements),
     Step("frozen copies of months", _add_period_copies),
+    Step("further rates, day by day", _add_examined_days),
 )
 """Step n (from 0) leads from version n + 1 to n + 2. Only ever append."""
 

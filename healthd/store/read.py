@@ -1,4 +1,4 @@
-"""What the store tells: histories for rates, states for a restart, evidence for a dispute, incidents."""
+"""What the store tells of cameras: histories for rates, states for a restart, evidence for a dispute."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, se
 
 from healthd.false_alarms import FalseAlarm, given_back
 from healthd.filings.exemptions import Cover
-from healthd.folding.disagreements import Disagreement
-from healthd.incidents.incident import Happening, Incident
-from healthd.model import Axis, CameraHistory, Flip, Moment, PictureReference, Placement, Region, State
+from healthd.model import Axis, CameraHistory, Flip, Moment, Placement, Region, State
 from healthd.periods import Span
-from healthd.rates.timeline import entries_since
-from healthd.store import disagreement_rows, incident_rows, period_rows, picture_rows, schema
+from healthd.rates.timeline import FOREVER, entries_since
+from healthd.store import schema
 from healthd.store.courses import SETTLED, Courses, Timeline, mark
 from healthd.store.errors import damaged
 from healthd.store.flip_rows import judged
-from healthd.store.lever_reader import UNDECODABLE, LeverReader
-from healthd.store.period_rows import PeriodCopy
+from healthd.store.lever_reader import UNDECODABLE
 from healthd.store.placement_rows import PLACED, placement
+from healthd.store.record_reader import RecordReader
 from probes.base import Memory
 
 Standing: TypeAlias = tuple[State, Moment, tuple[str, ...], str]
@@ -32,7 +30,7 @@ _PART = 500  # cameras a query: bounds memory and the number of SQL parameters
 _cameras, _flips, _beats, _placements = schema.cameras.c, schema.flips.c, schema.heartbeats.c, schema.placements.c
 
 
-class Reader(LeverReader):
+class Reader(RecordReader):
     """Read access to one store; any thread may call any method, all raise StoreError for what the disk does."""
 
     def histories(
@@ -90,19 +88,6 @@ class Reader(LeverReader):
         with self._reading() as connection:
             return connection.execute(select(func.max(_beats.end))).scalar()
 
-    def period_copies(self) -> list[PeriodCopy]:
-        """The frozen copies of all months, in the order in which they were made."""
-        with self._reading() as connection:
-            return period_rows.copies(connection)
-
-    def period_content(self, copy: PeriodCopy) -> bytes:
-        """What is frozen in a copy."""
-        with self._reading() as connection:
-            found = period_rows.content(connection, copy.seq)
-        if found is None:
-            raise damaged(self.name, f"the {copy.standing} copy of {copy.month} is gone")
-        return found
-
     def settled(self) -> Moment:
         """Up to when everything is decided and packed: no flip will be dated before it; 0 before the first
         roll-over."""
@@ -132,9 +117,10 @@ class Reader(LeverReader):
         """The flips written last, of all cameras, newest first."""
         return self._read_flips(_whole_flips().order_by(_flips.id.desc()).limit(limit))
 
-    def placements_now(self) -> dict[str, Placement]:
-        """Where each camera of the last known inventory stands; cameras that are gone are left out."""
+    def placements_at(self, at: Moment = FOREVER) -> dict[str, Placement]:
+        """Where each camera stood just before `at`, or stands now; cameras that were gone are left out."""
         query = select(_cameras.id, *PLACED).join(schema.placements, _placements.camera == _cameras.key)
+        query = query.where(_placements.at < at)
         query = query.order_by(_placements.camera, _placements.at, _placements.recorded)
         found: dict[str, Placement] = {}
         with self._reading() as connection:
@@ -145,15 +131,6 @@ class Reader(LeverReader):
                 else:
                     found[camera] = placement
         return found
-
-    def disagreements(self, start: Moment, end: Moment) -> list[Disagreement]:
-        """Contradictions that began before `end` and had not ended before `start`, by when they began."""
-        with self._reading() as connection:
-            rows = connection.execute(disagreement_rows.within(start, end)).all()
-        try:
-            return disagreement_rows.disagreements(rows)
-        except UNDECODABLE as error:
-            raise damaged(self.name, f"disagreements: {error!r}") from error
 
     def regions(self) -> dict[str, Region]:
         """Every region that was ever known, as it was named last."""
@@ -188,61 +165,6 @@ class Reader(LeverReader):
         with self._reading() as connection:
             rows = connection.execute(select(_cameras.id, _cameras.reboots).where(_cameras.reboots > 0))
             return dict(rows.all())
-
-    def picture_references(self, camera: str) -> list[PictureReference]:
-        """What the camera usually sees, by day and by night, as far as that was learnt."""
-        with self._reading() as connection:
-            rows = connection.execute(picture_rows.of_camera(camera)).all()
-        return [PictureReference(camera, *row) for row in rows]
-
-    def open_incidents(self) -> list[Incident]:
-        """The incidents that are not closed, by the time they were opened."""
-        return self._incidents(incident_rows.OPEN)
-
-    def incidents(
-        self, start: Moment, end: Moment, regions: Collection[str] | None = None, maintainer: str | None = None
-    ) -> list[Incident]:
-        """The incidents opened before `end` and not closed before `start`, by the time they were opened.
-
-        `regions`: only those that stand in one of these codes (their children are not implied).
-        """
-        return self._incidents(incident_rows.within(start, end, regions, maintainer))
-
-    def incident(self, key: str) -> Incident | None:
-        """One incident by its id; None where there is none, or no longer."""
-        found = self._incidents(incident_rows.one(key))
-        return found[0] if found else None
-
-    def feed(self, since_seq: int, limit: int) -> list[tuple[int, Happening]]:
-        """(number, entry) of what happened after the number `since_seq`, in order, at most `limit`; 0: all kept.
-
-        Numbers only grow, in the order in which entries were committed; there may be gaps between them.
-        """
-        with self._reading() as connection:
-            rows = connection.execute(incident_rows.after(since_seq, limit)).all()
-        try:
-            return [incident_rows.happening(tuple(row)) for row in rows]
-        except UNDECODABLE as error:
-            raise damaged(self.name, f"happenings after {since_seq}: {error!r}") from error
-
-    def feed_of(self, start: Moment, end: Moment) -> Iterator[Happening]:
-        """The feed of the incidents opened before `end` and not closed before `start`, in order, their whole
-        lives as far as they are kept."""
-        with self._reading() as connection:
-            rows = connection.execute(incident_rows.feed_of(start, end))
-            try:
-                for row in rows:
-                    yield incident_rows.happening(tuple(row))[1]
-            except UNDECODABLE as error:
-                raise damaged(self.name, f"happenings of {start} to {end}: {error!r}") from error
-
-    def _incidents(self, query: Select[Any]) -> list[Incident]:
-        with self._reading() as connection:
-            texts = connection.scalars(query).all()
-        try:
-            return [incident_rows.incident(text) for text in texts]
-        except UNDECODABLE as error:
-            raise damaged(self.name, f"incidents: {error!r}") from error
 
     def _read_flips(self, query: Select[Any]) -> list[Flip]:
         with self._reading() as connection:

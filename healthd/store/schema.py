@@ -274,6 +274,15 @@ disagreements = Table(
     Index("disagreements_by_end", "until", "since"),
 )
 
+examined_days = Table(
+    # What each camera counted as on a day for the further rates, with that day's attributes: see `examined_rows`.
+    "examined_days",
+    metadata,
+    Column("start", BigInteger, primary_key=True, autoincrement=False),  # Moment of the local day's begin
+    Column("at", BigInteger, nullable=False),  # when it was examined last
+    Column("content", LargeBinary, nullable=False),
+)
+
 PLACEMENT_COLUMNS = ("region", "class", "unit", "maintainer", "lifecycle", "upstream", "service_hours", "picture")
 """In the order of `model.Placement`'s fields."""
 

@@ -54,9 +54,10 @@ def _known_choices(wanted: Mapping[str, str], page: Page, window: str) -> None:
 
 
 def window_rows(page: Page, window: str, wanted: Mapping[str, str], zone: ZoneInfo) -> list[dict[str, Any]]:
-    """The window's rows by region, as JSON."""
+    """The window's rows by region, as JSON, each with how firm it is."""
+    standing, version = page.firm.get(window, ("provisional", 0))
     return [
-        row.as_json(zone)
+        {**row.as_json(zone), "standing": standing, "version": version}
         for row in page.rows.get(window, ())
         if wanted.get("region", row.key) == row.key
         and wanted.get("class", row.class_) == row.class_

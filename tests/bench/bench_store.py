@@ -100,7 +100,7 @@ def read(store: Store, camera: str) -> None:
         store.states()
     with measured("memories and placements"):
         store.memories()
-        store.placements_now()
+        store.placements_at()
     with measured("one camera's flips with evidence; 50 recent ones"):
         store.flips(camera, BEGIN, BEGIN + MONTH)
         store.recent_flips(50)
