@@ -240,6 +240,25 @@ def test_cabinet_without_power_takes_both_switches() -> None:
     assert sum(what == "opened" for what, _ in town.whats()) == 1
 
 
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_switch_gets_time_to_start_like_a_camera(stays: bool) -> None:
+    """The feed is back with all cameras, one switch itself answers later: no incident, unless it stays away."""
+    town = Town()
+    for switch in (1, 2):
+        town.device(f"sw{switch}", False)
+        town.down(*town.all_of(switch))
+    town.later(20)
+    assert town.open() == [("feed", "power", 20)]
+    town.device("sw1", True)
+    town.up(*town.all_of(1), *town.all_of(2))
+    town.later(170)
+    assert town.open() == []
+    if not stays:
+        town.device("sw2", True)
+    town.later(30)
+    assert [subject for what, subject in town.whats() if what == "opened"] == ["feed", "sw2"][: 1 + stays]
+
+
 def test_feed_stands_above_everything_that_it_feeds() -> None:
     """A recorder and its switch in one cabinet, named by their cameras' column `power`, hang on the one feed."""
     devices = {

@@ -68,6 +68,7 @@ class Board:
         self._untold: set[Key] = set()  # incidents whose growth is still to be told
         self._told_at: dict[Key, Moment] = {}  # when the growth of an incident was last told
         self._released: dict[Key, Moment] = {}  # since when what an incident is about is no longer dead
+        self._freed: dict[str, Moment] = {}  # devices that were still down when what is above them was over: when
         for incident in incidents:
             key = (incident.kind, incident.subject)
             self._open[key] = incident
@@ -345,10 +346,12 @@ class Board:
         if not self._is_down(device) or self.fleet.excused(device):
             return False
         facts = self.fleet.devices[device]
-        age = now - facts.decided
-        if age < self.policy.settle or (self._undecided_above(device) and age < self.policy.patience):
+        age, freed = now - facts.decided, self._freed.get(device, 0)
+        starting = facts.since <= freed and now - freed < self.policy.grace  # it is back later than what it fed
+        if starting or age < self.policy.settle or (self._undecided_above(device) and age < self.policy.patience):
             self._unopened.add(device)
             return False
+        self._freed.pop(device, None)
         return True
 
     def _goes_on(self, key: Key, incident: Incident, now: Moment) -> bool:
@@ -443,7 +446,9 @@ class Board:
     def _close(self, key: Key, now: Moment, *, verified: bool, detail: str = "") -> Happening:
         incident = self._drop(key)
         self.fleet.restarts.pop(key[1], None)
-        self._unopened.update(self._below(key[1]))  # what is still down below it is on its own now
+        below = [*self._below(key[1])]  # what is still down below it is on its own from now on
+        self._unopened.update(below)
+        self._freed.update(dict.fromkeys(below, now))
         slot = _slot(key[0])
         for camera in incident.camera_ids:
             if self._at.get((camera, slot)) == key:
