@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from probes.port_names import split_name
@@ -154,7 +154,7 @@ def _power(rows: Rows, ports: Sequence[Port]) -> dict[int, Poe]:
     several = sum(map(len, groups.values())) > len({number for numbers in groups.values() for number in numbers})
     found: dict[int, Poe] = {}
     for group, numbers in groups.items():
-        series = _series(ports, None if len(groups) == 1 else group)
+        series = [*_series(ports, group, alone=len(groups) == 1)]
         mapped = _mapped(set(numbers), series, [] if several else ports)
         if mapped is None or found.keys() & set(mapped.values()):
             rows.problems.add(WalkProblem.POE_UNMAPPED)
@@ -164,7 +164,7 @@ def _power(rows: Rows, ports: Sequence[Port]) -> dict[int, Poe]:
 
 
 def _mapped(
-    wanted: set[int], series: Iterable[Mapping[int, int]], ports: Iterable[Port]
+    wanted: set[int], series: Sequence[Mapping[int, int]], ports: Iterable[Port]
 ) -> Mapping[int, int] | None:
     """Power port number -> ifIndex. RFC 3621 leaves open what the number is: vendors take the number printed on
     the switch, which one series of names has, or the ifIndex of one of `ports`. Where both are possible and
@@ -176,14 +176,22 @@ def _mapped(
     return printed[0] if len(printed) == 1 and (1 in wanted or same.keys() != wanted) else None
 
 
-def _series(ports: Iterable[Port], unit: int | None) -> Iterable[Mapping[int, int]]:
-    """Last number of the name -> ifIndex, of each series of names such as `Gi1/0/`; of that unit only."""
+def _series(ports: Iterable[Port], group: int, *, alone: bool) -> Iterator[Mapping[int, int]]:
+    """Power port number -> ifIndex, of each series of names such as `Gi1/0/`; of the unit that the group stands
+    for, or of any where there is no other group.
+
+    Juniper counts units and ports from 0 and power ports from 1: `ge-0/0/0` is 1.1, `ge-1/0/2` is 2.3.
+    """
     series: dict[tuple[str, tuple[int, ...]], dict[int, int]] = defaultdict(dict)
     for port in ports:
         split = (split_name(port.name) or split_name(port.descr)) if port.physical else None
-        if split and unit in (None, *split[1][:-1][:1]):
+        if split:
             series[split[0], split[1][:-1]][split[1][-1]] = port.index
-    return series.values()
+    for (_, units), names in series.items():
+        if units and units[0] == group - 1 and 0 in names and len(names) > 1:
+            yield {number + 1: index for number, index in names.items()}
+        elif (0 not in names or not units) and (alone or not units or units[0] == group):
+            yield names
 
 
 def _poe(rows: Rows, index: Index) -> Poe:

@@ -103,6 +103,20 @@ def test_power_ports_by_ifindex() -> None:
     assert power_of(fleet, [(4, index) for index in range(5, 9)]) == (wanted, set())
 
 
+_UPLINKS = tuple(f"xe-0/2/{port}" for port in range(4))
+
+
+def test_power_ports_of_names_that_begin_at_0() -> None:
+    """Juniper counts units and ports from 0 and their power from 1; eight fed ports of 24 are the first eight."""
+    first = [*named(*(f"ge-0/0/{port}" for port in range(24)), first=510), *named(*_UPLINKS, first=600)]
+    found, problems = power_of(first, [(1, port) for port in range(1, 9)])
+    assert (found, problems) == ({f"ge-0/0/{port}": (port + 1) % 5 for port in range(8)}, set())
+    both = [*first, *named(*(f"ge-1/0/{port}" for port in range(24)), first=700)]
+    found, problems = power_of(both, [(unit, port) for unit in (1, 2) for port in range(1, 25)])
+    assert found == {f"ge-{unit}/0/{port}": (port + 1) % 5 for unit in (0, 1) for port in range(24)}
+    assert problems == set()
+
+
 def test_power_ports_of_a_stack() -> None:
     """Each power group is the unit of its number; uplink slots with the same numbers do not confuse it."""
     found, problems = power_of(STACK, [(unit, port) for unit in (1, 2) for port in TWELVE])
