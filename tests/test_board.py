@@ -106,9 +106,9 @@ def test_one_camera_is_one_incident_after_it_settled() -> None:
     town = Town()
     town.down("c101")
     failed = town.now
-    town.later(4)
+    town.later(2)
     assert town.open() == []
-    town.later(3)
+    town.later(2)
     incident = town.one()
     assert (incident.subject, incident.kind, incident.since) == ("c101", Kind.OFFLINE, failed)
     assert (incident.region, incident.maintainer, incident.unit) == ("3201", "m1", "police")

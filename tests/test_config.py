@@ -30,6 +30,7 @@ from healthd.options.alerting import AlertingOptions, OnCall, Receiver, Smtp, We
 from healthd.options.credentials import Login
 from healthd.options.hooks import HookOptions, SmsOptions
 from healthd.options.pictures import OwnThreshold
+from healthd.options.platforms import PlatformOptions
 from healthd.options.profiles import ProfileOptions
 from healthd.options.reports import MailOptions, ScheduledReport
 from healthd.options.scores import Deduction
@@ -84,7 +85,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert config.seats == {"snmp": 64, "device": 64, "onvif": 64, "frame": 32, "annotation": 4}
     assert config.inventory_guard.max_lost == Fraction(1, 5)
     incidents = config.incidents
-    assert (incidents.mass_cameras, incidents.mass_window, incidents.settle, incidents.shown) == (8, 120, 5, 500)
+    assert (incidents.mass_cameras, incidents.mass_window, incidents.settle, incidents.shown) == (8, 120, 3, 500)
     assert (incidents.repair.single, incidents.repair.mass, incidents.repair.by_class) == (86400, 172800, {})
     assert (config.assessments.clock.warn, config.assessments.clock.fail) == (5, 30)
     assert (incidents.flapping.flips, incidents.flapping.window) == (6, 3600)
@@ -363,6 +364,7 @@ BELOW: Mapping[str, tuple[str, type[BaseModel]]] = {
     "deductions": ("[]", Deduction),
     "tokens": ("[]", Token),
     "thresholds": ("[]", OwnThreshold),
+    "platforms": ("[]", PlatformOptions),
     "reports": ("[]", ScheduledReport),
     "mail": ("", MailOptions),
     "tls": ("", Tls),

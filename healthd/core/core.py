@@ -14,7 +14,15 @@ from healthd.core.seeing import Seeing, iso
 from healthd.folding.disagreements import Disagreements, Saying
 from healthd.folding.gallery import Gallery
 from healthd.folding.picture_state import advance_picture, picture_reading, without_faults
-from healthd.folding.state import Holding, advance_online, forget, online_reading, settle, without_streak
+from healthd.folding.state import (
+    Holding,
+    advance_online,
+    forget,
+    online_reading,
+    retry_after,
+    settle,
+    without_streak,
+)
 from healthd.incidents.desk import Desk
 from healthd.incidents.incident import Happening, Kind, What
 from healthd.model import REFERENCE, Asked, Axis, Camera, Flip, Inventory, Moment, State
@@ -184,7 +192,7 @@ class Core:
         if entry.online.first_fail == asked.asked:
             self.desk.camera_failed_first(entry.camera, now)
         if entry.online.undecided and not self.seeing.blind:
-            self.steering.ask_again(asked.subject, "ping", self.rules.retry_seconds)
+            self.steering.ask_again(asked.subject, "ping", retry_after(asked, self.rules.retry_seconds))
 
     def _after_online(self, entry: Entry, flip: Flip | None) -> None:
         if entry.online.pending:

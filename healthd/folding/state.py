@@ -100,6 +100,12 @@ def online_reading(asked: Asked) -> Reading | None:
     return Reading(asked.asked, state, (), str(result.reason), asked.took_seconds)
 
 
+def retry_after(asked: Asked, retry_seconds: float) -> float:
+    """In how many seconds to ask again: counted from asking to asking, for an answer is waited for up to a timeout
+    each time, and a page must not be that much later."""
+    return max(0.0, retry_seconds - asked.took_seconds)
+
+
 def _needed(holding: Holding, reading: Reading, rules: Rules) -> int:
     if reading.good:
         return 1 if holding.state is State.UNKNOWN else rules.ok_after

@@ -26,7 +26,7 @@ class Policy:
     is back may take to come back themselves before they are incidents of their own."""
 
     mass: Mass = _MASS
-    settle: Moment = 5_000
+    settle: Moment = 3_000
     patience: Moment = 120_000  # a streak above that never ends must not hide an outage for longer
     grace: Moment = 180_000
     flapping_flips: int = 6

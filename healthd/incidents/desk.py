@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from healthd.folding.state import Holding, Rules, advance_online, online_reading, settle
+from healthd.folding.state import Holding, Rules, advance_online, online_reading, retry_after, settle
 from healthd.incidents.board import Board
 from healthd.incidents.fleet import Fleet, PortFacts
 from healthd.incidents.incident import Happening
@@ -135,7 +135,7 @@ class Desk:
             held, flip = advance_online(held, reading, self.rules, elsewhere)
             self._keep(device, held, flip)
             if held.undecided:
-                self._ask_again(asked.subject, "ping", self.retry_seconds)
+                self._ask_again(asked.subject, "ping", retry_after(asked, self.retry_seconds))
 
     def settle_pending(self, elsewhere: Callable[[str], Moment]) -> None:
         """Confirm fails of devices once somebody else has answered since."""

@@ -47,7 +47,7 @@ class IncidentOptions(Section):
     mass_window: Duration = 120.0
     repair: RepairLimits = RepairLimits()
     flapping: Flapping = Flapping()
-    settle: Duration = 5.0
+    settle: Duration = 3.0
     shown: Annotated[int, Field(ge=0, le=100_000)] = 500
 
     @model_validator(mode="after")
