@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import isqrt
@@ -16,6 +17,8 @@ from math import isqrt
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from probes.picture.blocks import block_means
 
 COLUMNS, ROWS = 48, 27
 TILES = 12, 9  # columns, rows: 4 x 3 cells each
@@ -88,13 +91,11 @@ def fingerprint(
     steps = np.zeros((2, *grey.shape), np.uint8)  # as large as the frame: means over whole factors are quick
     cv2.absdiff(grey[:, 2:], grey[:, :-2], dst=steps[0][:, 1:-1])
     cv2.absdiff(grey[2:], grey[:-2], dst=steps[1][1:-1])
-    means = [
-        cv2.resize(one.astype(np.uint16) * np.uint16(16), (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
-        for one in steps
-    ]
+    means = [block_means(one.astype(np.uint16) * np.uint16(16), (COLUMNS, ROWS)) for one in steps]
     small = cv2.resize(grey, (TILES[0] * 8, TILES[1] * 6), interpolation=cv2.INTER_AREA)
-    tiles = small.reshape(TILES[1], 6, TILES[0], 8)
-    lowest, highest = tiles.min(axis=(1, 3)), tiles.max(axis=(1, 3))
+    # A column a tile: along the first axis numpy is quick.
+    tiles = small.reshape(TILES[1], 6, TILES[0], 8).transpose(1, 3, 0, 2).reshape(48, -1)
+    lowest, highest = (one.reshape(TILES[1], TILES[0]) for one in (tiles.min(axis=0), tiles.max(axis=0)))
     return Fingerprint(
         lit,
         1,
@@ -103,7 +104,7 @@ def fingerprint(
         round(colour * 100),
         _roots()[np.stack(means)],
         highest - lowest,
-        (tiles.sum(axis=(1, 3), dtype=np.uint32) // 48).astype(np.uint8),
+        (tiles.sum(axis=0, dtype=np.uint32) // 48).astype(np.uint8).reshape(TILES[1], TILES[0]),
     )
 
 
@@ -119,10 +120,8 @@ def learn(reference: Fingerprint | None, candidate: Fingerprint) -> Fingerprint:
     Give it only candidates of frames without a fault. While the first frames disagree it begins anew."""
     if reference is None or reference.lit is not candidate.lit:
         return replace(candidate, frames=1)
-    if not reference.settled:
-        fits = _fits(candidate.edges, reference.edges)
-        if fits is not None and fits[0] < _AGREEMENT:  # a wall or the open sky has nothing that could disagree
-            return replace(candidate, frames=1)
+    if not reference.settled and _disagree(candidate, reference):
+        return replace(candidate, frames=1)
     weight = min(reference.frames + 1, _SLOW)
 
     def nearer(old: NDArray[np.uint8], new: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -144,6 +143,11 @@ def learn(reference: Fingerprint | None, candidate: Fingerprint) -> Fingerprint:
         nearer(reference.contrast, candidate.contrast),
         nearer(reference.light, candidate.light),
     )
+
+
+def _disagree(one: Fingerprint, other: Fingerprint) -> bool:
+    """A wall or the open sky has nothing that could disagree."""
+    return _structured(_tiles(one.edges), _tiles(other.edges)) and _fits(one.edges, other.edges)[0] < _AGREEMENT
 
 
 def trusted(one: Fingerprint) -> Fingerprint:
@@ -191,27 +195,28 @@ _CONTRAST = 30  # levels that a tile of the reference must have for its loss to 
 
 
 def compare(frame: Fingerprint, reference: Fingerprint) -> Comparison:
-    """Pure; about half a millisecond."""
-    fits = _fits(frame.edges, reference.edges)
-    here, elsewhere = fits or (0.0, 0.0)
-    lost, kept, structure, present = _losses(frame, reference)
+    """Pure; about a quarter of a millisecond."""
+    mine, theirs = _tiles(frame.edges), _tiles(reference.edges)
+    fits = _structured(mine, theirs)
+    here, elsewhere = _fits(frame.edges, reference.edges) if fits else (0.0, 0.0)
+    lost, kept, structure, present = _losses(frame, mine, theirs)
     contrast, evenness = _contrast_left(frame, reference)
-    light = round(float(np.median(frame.light)) / max(float(np.median(reference.light)), 1.0), 2)
-    return Comparison(fits is not None, here, elsewhere, lost, kept, structure, present, contrast, evenness, light)
+    light = round(_median(frame.light) / max(_median(reference.light), 1.0), 2)
+    return Comparison(fits, here, elsewhere, lost, kept, structure, present, contrast, evenness, light)
 
 
-def _fits(edges: NDArray[np.uint8], reference: NDArray[np.uint8]) -> tuple[float, float] | None:
-    # What noise, a JPEG and passers-by make of a wall fits nowhere and everywhere.
-    if min(_structured(edges), _structured(reference)) < FEWEST_TILES:
-        return None
-    shape = 2 * _DOWN + 1, 2 * _ACROSS + 1
-    product, mine, theirs = (np.zeros(shape, np.float32) for _ in range(3))
-    for one, other in zip(edges, reference, strict=True):
-        frame, wide = _local(one.astype(np.float32)), _widened(_local(other.astype(np.float32)))
-        product += cv2.matchTemplate(wide, frame, cv2.TM_CCORR)
-        mine += cv2.matchTemplate(_widened(_counted()), frame * frame, cv2.TM_CCORR)
-        theirs += cv2.matchTemplate(wide * wide, _counted(), cv2.TM_CCORR)
-    overlap = np.sqrt(np.maximum(mine * theirs, 1.0))
+def _structured(one: NDArray[np.int32], other: NDArray[np.int32]) -> bool:
+    """Whether both have something to be looked for: what noise, a JPEG and passers-by make of a wall fits nowhere
+    and everywhere."""
+    return all(int(np.count_nonzero(_power(tiles)[1:-1] > _STRUCTURE)) >= FEWEST_TILES for tiles in (one, other))
+
+
+def _fits(edges: NDArray[np.uint8], reference: NDArray[np.uint8]) -> tuple[float, float]:
+    frame, other = _local(edges), _local(reference)
+    product = cv2.matchTemplate(_widened(cv2.merge(other)), cv2.merge(frame), cv2.TM_CCORR)
+    # What of the one lies within the other where it is shifted by so much is what of it lies within its own place
+    # when shifted back.
+    overlap = np.sqrt(np.maximum(_within(frame)[::-1, ::-1] * _within(other), 1.0))
     fits = np.round(product / overlap * 100).astype(np.int32)
     near = slice(_DOWN - 1, _DOWN + 2), slice(_ACROSS - 1, _ACROSS + 2)
     here = int(fits[near].max())
@@ -220,42 +225,61 @@ def _fits(edges: NDArray[np.uint8], reference: NDArray[np.uint8]) -> tuple[float
     return here / 100, int(fits.max()) / 100
 
 
-def _structured(edges: NDArray[np.uint8]) -> int:
-    return int(np.count_nonzero(_power(_tiles(edges))[1:-1] > _STRUCTURE))
+def _local(edges: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    """What differs from the cells around, without the captions' rows: along and across."""
+    found = []
+    for one in edges:
+        cells = one.astype(np.float32)
+        cells -= cv2.blur(cells, (_LOCAL, _LOCAL))
+        cells[:_CAPTIONS] = cells[-_CAPTIONS:] = 0
+        found.append(cells)
+    return found
 
 
-@lru_cache(maxsize=1)
-def _counted() -> NDArray[np.float32]:
-    """1 for every cell that is not of the captions' rows."""
-    cells = np.zeros((ROWS, COLUMNS), np.float32)
-    cells[_CAPTIONS:-_CAPTIONS] = 1
-    return cells
-
-
-def _widened(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+def _widened(cells: NDArray[np.integer | np.floating]) -> NDArray[np.float32]:
     return cv2.copyMakeBorder(cells, _DOWN, _DOWN, _ACROSS, _ACROSS, cv2.BORDER_CONSTANT).astype(np.float32)
 
 
-def _local(edges: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What differs from the cells around, without the captions' rows."""
-    return (edges - cv2.blur(edges, (_LOCAL, _LOCAL))) * _counted()
+def _within(cells: Sequence[NDArray[np.float32]]) -> NDArray[np.floating]:
+    """The sum of squares of what lies within the frame less its captions, for each place of the frame."""
+    sums = cv2.integral(cells[0] * cells[0] + cells[1] * cells[1])
+    (top, bottom), (left, right) = _edges_of_places()
+    found: NDArray[np.floating] = (
+        sums[bottom[:, None], right]
+        - sums[top[:, None], right]
+        - sums[bottom[:, None], left]
+        + sums[top[:, None], left]
+    )
+    return found
+
+
+@lru_cache(maxsize=1)
+def _edges_of_places() -> tuple[
+    tuple[NDArray[np.intp], NDArray[np.intp]], tuple[NDArray[np.intp], NDArray[np.intp]]
+]:
+    """Where the frame less its captions begins and ends, for each place that it may have moved to."""
+    down, across = np.arange(-_DOWN, _DOWN + 1), np.arange(-_ACROSS, _ACROSS + 1)
+    rows = (down + _CAPTIONS).clip(0, ROWS), (down + ROWS - _CAPTIONS).clip(0, ROWS)
+    return rows, (across.clip(0, COLUMNS), (across + COLUMNS).clip(0, COLUMNS))
 
 
 def _tiles(edges: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """(9, 12, 24): each tile's cells of both directions, less their mean, in 24ths."""
-    cells = edges.reshape(2, TILES[1], 3, TILES[0], 4).transpose(1, 3, 0, 2, 4).astype(np.int32)
-    both = cells.reshape(TILES[1], TILES[0], 2, 12)
-    above: NDArray[np.int32] = both * 12 - both.sum(axis=-1, keepdims=True)
-    return above.reshape(TILES[1], TILES[0], 24)
+    """(24, 9, 12): each tile's cells of both directions, less their mean, in twelfths. Cells come first: along the
+    first axis numpy is quick."""
+    cells = edges.reshape(2, TILES[1], 3, TILES[0], 4).transpose(0, 2, 4, 1, 3).astype(np.int32)
+    both = cells.reshape(2, 12, TILES[1], TILES[0])
+    above: NDArray[np.int32] = both * 12 - both.sum(axis=1, keepdims=True)
+    return above.reshape(24, TILES[1], TILES[0])
 
 
 def _power(tiles: NDArray[np.int32]) -> NDArray[np.int32]:
-    squares: NDArray[np.int32] = (tiles * tiles).sum(axis=-1) // 144
+    squares: NDArray[np.int32] = (tiles * tiles).sum(axis=0) // 144
     return squares
 
 
-def _losses(frame: Fingerprint, reference: Fingerprint) -> tuple[float, float, int, float]:
-    mine, theirs = _tiles(frame.edges), _tiles(reference.edges)
+def _losses(
+    frame: Fingerprint, mine: NDArray[np.int32], theirs: NDArray[np.int32]
+) -> tuple[float, float, int, float]:
     power = _power(theirs)
     drawn = frame.contrast <= _DRAWN
     counted = power > _STRUCTURE
@@ -265,7 +289,7 @@ def _losses(frame: Fingerprint, reference: Fingerprint) -> tuple[float, float, i
     structure = int(np.count_nonzero(counted))
     if not structure:
         return 0.0, 0.0, 0, 0.0
-    left = 100 * ((mine * theirs).sum(axis=-1) // 144) // np.maximum(power, 1)
+    left = 100 * ((mine * theirs).sum(axis=0) // 144) // np.maximum(power, 1)
     kept = int(np.sort(left[counted])[structure * 95 // 100])
     gone = counted & (left < _LOST * min(max(kept, 40), 100)) & (frame.light < _WHITE)
     largest = _largest(gone, counted)
@@ -277,8 +301,16 @@ def _largest(gone: NDArray[np.bool_], counted: NDArray[np.bool_]) -> int:
     """Tiles that are gone in their largest part. What had nothing to lose connects what has lost it."""
     bridges = gone | ~counted
     bridges[0] = bridges[-1] = False
-    parts, labels = cv2.connectedComponents(bridges.astype(np.uint8), connectivity=4)
-    return max((int(np.count_nonzero(gone & (labels == part))) for part in range(1, parts)), default=0)
+    _, labels = cv2.connectedComponents(bridges.astype(np.uint8), connectivity=4)
+    return int(np.bincount(labels[gone], minlength=1).max())
+
+
+def _median(levels: NDArray[np.uint8]) -> float:
+    middle = levels.size // 2
+    ordered = np.sort(levels, axis=None)
+    return (
+        (int(ordered[middle - 1]) + int(ordered[middle])) / 2 if levels.size % 2 == 0 else float(ordered[middle])
+    )
 
 
 def _contrast_left(frame: Fingerprint, reference: Fingerprint) -> tuple[float | None, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,8 +16,8 @@ BLOCK = 16  # pixels of the reduced frame
 SATURATED = 245  # luma
 _FLAT = 3  # levels within a block, per channel: a drawn card has none, a sensor's noise passes it
 _SAME = 2  # levels between blocks of one colour, per channel
-_MID_GREY, _FILL_NEAR = 128, 4  # what decoders put where nothing came, and how exactly
-_FILL_GREEN = ((0, 100, 0), (12, 165, 12))  # BGR, from and to: chroma of zero
+# What decoders put where nothing came, BGR, from and to: middle grey, or the green that is chroma of zero.
+_FILLS = (((124, 124, 124), (132, 132, 132)), ((0, 100, 0), (12, 165, 12)))
 
 
 Channels: TypeAlias = tuple[int, int, int]
@@ -89,15 +90,22 @@ def measure(pixels: NDArray[np.uint8], grey: Grey) -> Measures:
 
 def _small(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A quarter of it each way, without its noise."""
-    size = max(1, pixels.shape[1] // 4), max(1, pixels.shape[0] // 4)
-    whole = pixels[: size[1] * 4, : size[0] * 4]  # whole factors are several times faster
-    return cv2.resize(whole, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    rows, columns = pixels.shape[:2]
+    if min(rows, columns) >= 4:  # two halvings are several times faster than a quartering
+        whole = pixels[: rows // 4 * 4, : columns // 4 * 4]
+        half = columns // 4 * 2, rows // 4 * 2
+        pixels = cv2.resize(whole, half, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    size = max(1, columns // 4), max(1, rows // 4)
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+_SQUARES = (np.arange(256, dtype=np.int32) - 128) ** 2
 
 
 def _chroma(small: NDArray[np.uint8]) -> tuple[float, float, float]:
     """Distances from grey of a small frame's pixels."""
-    chroma = cv2.cvtColor(small, cv2.COLOR_BGR2YCrCb)[..., 1:].astype(np.int32) - 128
-    squares = (chroma * chroma).sum(axis=-1).ravel()
+    _, red, blue = cv2.split(cv2.cvtColor(small, cv2.COLOR_BGR2YCrCb))
+    squares = (_SQUARES[red] + _SQUARES[blue]).ravel()
     places = [(len(squares) - 1) * share // 100 for share in (5, 95, 99)]
     low, high, top = (float(square) ** 0.5 for square in np.partition(squares, places)[places])
     return low, high, top
@@ -105,36 +113,38 @@ def _chroma(small: NDArray[np.uint8]) -> tuple[float, float, float]:
 
 def _channels(small: NDArray[np.uint8]) -> tuple[Channels, Channels, Channels]:
     """Mean levels of all, of the lightest twentieth, and the level that 98 % do not pass."""
-    levels = small.reshape(-1, 3)
-    sums = levels.sum(axis=1, dtype=np.uint16)
-    count = max(1, len(levels) // 20)
-    lightest = levels[np.argpartition(sums, len(sums) - count)[len(sums) - count :]]
-    within = (len(levels) - 1) * 98 // 100 + 1
-    blue, green, red = (16 * _level_of(small, channel, within) for channel in range(3))
-    return _mean(levels), _mean(lightest), (blue, green, red)
+    planes = [plane.ravel() for plane in cv2.split(small)]
+    sums = planes[0].astype(np.uint16) + planes[1] + planes[2]
+    count = max(1, len(sums) // 20)
+    lightest = sums >= np.partition(sums, len(sums) - count)[len(sums) - count]
+    within = (len(sums) - 1) * 98 // 100
+    tops = [16 * int(np.partition(plane, within)[within]) for plane in planes]
+    return _mean(planes), _mean([plane[lightest] for plane in planes]), (tops[0], tops[1], tops[2])
 
 
-def _level_of(small: NDArray[np.uint8], channel: int, within: int) -> int:
-    """The level that so many pixels of a channel do not pass."""
-    below = cv2.calcHist([small], [channel], None, [256], [0, 256]).ravel().cumsum()
-    return int(np.searchsorted(below, within))
-
-
-def _mean(levels: NDArray[np.uint8]) -> Channels:
-    blue, green, red = (int(16 * total) // len(levels) for total in levels.sum(axis=0, dtype=np.int64))
+def _mean(planes: Sequence[NDArray[np.integer | np.floating]]) -> Channels:
+    blue, green, red = (16 * int(plane.sum(dtype=np.int64)) // len(plane) for plane in planes)
     return blue, green, red
 
 
 def _filled(pixels: NDArray[np.uint8]) -> float:
-    """From the lowest row up, so that frames which are whole cost one row."""
+    """From the lowest row up, so that frames which are whole cost one pixel."""
     rows = 0
     for row in pixels[::-1]:
-        lowest, highest = row.min(axis=0).astype(np.int16), row.max(axis=0).astype(np.int16)
-        grey = (lowest >= _MID_GREY - _FILL_NEAR).all() and (highest <= _MID_GREY + _FILL_NEAR).all()
-        if not grey and not ((lowest >= _FILL_GREEN[0]).all() and (highest <= _FILL_GREEN[1]).all()):
+        if not _like_fill(row[0].tolist(), row[0].tolist()):
+            break
+        if not _like_fill(row.min(axis=0).tolist(), row.max(axis=0).tolist()):
             break
         rows += 1
     return rows / len(pixels)
+
+
+def _like_fill(lowest: Sequence[int], highest: Sequence[int]) -> bool:
+    """Whether everything between these two colours is what a decoder puts where nothing came."""
+    return any(
+        all(least <= low and high <= most for low, high, least, most in zip(lowest, highest, *fill, strict=True))
+        for fill in _FILLS
+    )
 
 
 def _uniform(pixels: NDArray[np.uint8], below: NDArray[np.int64]) -> tuple[float, int]:

@@ -116,7 +116,7 @@ class Facts:
     @property
     def blinded(self) -> bool:
         """Nothing but a card, darkness or glare is to be seen: what else is wrong cannot be told."""
-        return any(one(self).found for one in (_no_signal, _dark, _bright))
+        return any(one(self).found for one in (_dark, _bright, _no_signal))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from probes.picture.blocks import block_means
+
 COLUMNS, ROWS = 32, 18
 _BAND = 3  # rows of blocks above and below in which captions and clocks stand
 _ALIVE = 6  # mean step from pixel to pixel, in sixteenths of a level: less is burnt out, black or drawn, and equal
 # in live frames, too
 _FEWEST = 24  # blocks that must be alive for an opinion
 _HEAD = struct.Struct("<BHH")
-_VERSION = 2
+_VERSION = 3
 _BYTES = _HEAD.size + COLUMNS * ROWS + COLUMNS * ROWS // 8
 
 
@@ -27,15 +29,14 @@ def signature(grey: NDArray[np.uint8]) -> bytes:
     if not high or not wide:
         return b""
     whole = np.ascontiguousarray(grey[: high * ROWS, : wide * COLUMNS])
-    weighted = whole * _weights(high, wide)
-    columns = weighted.reshape(ROWS, high, COLUMNS * wide).sum(axis=1, dtype=np.uint32)
-    sums = columns.reshape(ROWS, COLUMNS, wide).sum(axis=-1, dtype=np.uint32)
+    # Overflow is meant: each weight is odd, so that no single change of a pixel leaves its block's sum as it was.
+    columns = np.add.reduce((whole * _weights(high, wide)).reshape(ROWS, high, -1), axis=1, dtype=np.uint16)
+    sums = columns.reshape(ROWS, COLUMNS, wide).sum(axis=-1, dtype=np.uint16)
     steps = np.zeros_like(whole)
     cv2.absdiff(whole[:, 1:], whole[:, :-1], dst=steps[:, 1:])
-    means = cv2.resize(steps.astype(np.uint16) * np.uint16(16), (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
-    alive = means >= _ALIVE
+    alive = block_means(steps.astype(np.uint16) * np.uint16(16), (COLUMNS, ROWS)) >= _ALIVE
     head: bytes = _HEAD.pack(_VERSION, high, wide)
-    marks = (sums * np.uint32(2_246_822_519)) >> np.uint32(24)
+    marks = (sums * np.uint16(40_503)) >> np.uint16(8)
     return b"".join((head, marks.astype(np.uint8).tobytes(), np.packbits(alive).tobytes()))
 
 
@@ -60,9 +61,9 @@ def _parts(signed: bytes) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
 
 
 @lru_cache(maxsize=8)
-def _weights(high: int, wide: int) -> NDArray[np.uint32]:
+def _weights(high: int, wide: int) -> NDArray[np.uint16]:
     """A weight for each pixel of a frame, the same in every block, so that the same levels in another order give
     another sum."""
     spots = np.arange(1, high * wide + 1, dtype=np.uint32)
     block = ((spots * np.uint32(2_654_435_761)) >> np.uint32(7) | np.uint32(1)).reshape(high, wide)
-    return np.tile(block, (ROWS, COLUMNS))
+    return np.tile(block.astype(np.uint16), (ROWS, COLUMNS))

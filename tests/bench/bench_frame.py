@@ -10,7 +10,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 
 import cv2
@@ -51,16 +51,21 @@ def cost(work: Callable[[bytes], object], frames: Sequence[bytes]) -> list[float
     return passes
 
 
-def gain(work: Callable[[bytes], object], frames: Sequence[bytes]) -> float:
-    """How many times faster two threads are than one."""
+def gain(executor: Callable[[int], Executor], work: Callable[[bytes], object], frames: Sequence[bytes]) -> float:
+    """How many times faster two workers are than one."""
     took = []
     for workers in (1, 2):
-        with ThreadPoolExecutor(workers) as executor:
-            [*executor.map(work, frames)]
+        with executor(workers) as pool:
+            [*pool.map(work, frames, chunksize=len(frames) // workers)]
             begun = time.perf_counter()
-            [*executor.map(work, [*frames] * 4)]
+            [*pool.map(work, [*frames] * 8, chunksize=len(frames))]
             took.append(time.perf_counter() - begun)
     return took[0] / took[1]
+
+
+def judge_alone(data: bytes, context: Context) -> int:
+    """For a process of its own: nothing but a number goes back."""
+    return len(judge(data, context).verdict.findings)
 
 
 def rows() -> Iterator[Row]:
@@ -86,17 +91,22 @@ def rows() -> Iterator[Row]:
             note,
         )
         if name == "1080p":
-            gains = [gain(whole, frames) for _ in range(5)]
-            yield Row(
-                "frames judged by two workers over one",
-                "healthd",
-                gains,
-                "×",
-                "≥ 1.7 ×",
-                statistics.median(gains) >= 1.7,
-                "wall time; wants two idle cores",
-            )
+            yield from gains(whole, partial(judge_alone, context=known), frames)
             yield flat(whole, frames)
+
+
+def gains(
+    whole: Callable[[bytes], object], alone: Callable[[bytes], object], frames: Sequence[bytes]
+) -> Iterator[Row]:
+    """Two of the daemon's threads over one; beside them two processes that share nothing: what the machine has."""
+    threads, processes = [], []
+    for _ in range(5):
+        threads.append(gain(ThreadPoolExecutor, whole, frames))
+        processes.append(gain(ProcessPoolExecutor, alone, frames))
+    what = "frames judged by two workers over one"
+    met = statistics.median(threads) >= 1.7
+    yield Row(what, "healthd: threads", threads, "×", "≥ 1.7 ×", met, "wall time; wants two idle cores")
+    yield Row(what, "two processes that share nothing", processes, "×", note="what the machine has to give")
 
 
 def flat(work: Callable[[bytes], object], frames: Sequence[bytes]) -> Row:
