@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import subprocess
@@ -16,6 +17,7 @@ from healthd.figures.evidence_pack import packed, problems
 from healthd.incidents.incident import Cause, Happening, Incident, Kind, What
 from healthd.model import Axis, Exemption, ExemptReason, Flip, Scope, ScopeKind, State
 from healthd.store import Batch
+from tests.running import edit_config
 from tests.site_kit import DAY, HOUR, Site
 
 
@@ -183,6 +185,69 @@ def test_requests_that_make_no_sense(site: Site, tmp_path: Path) -> None:
         code, _, err = site.run("evidence", *arguments)
         assert (code, says in err) == (1, True), (arguments, err)
         assert "Traceback" not in err
+
+
+def test_a_final_month_s_ledger_says_whether_it_still_adds_up(site: Site, tmp_path: Path) -> None:
+    """What is recorded after a month was frozen moves its ledger, not its figure: both are shown, the pack is
+    good, and one whose ledger tells of other frozen figures is not."""
+    site.finalise()
+    question = ("rates", "--month", site.month, "--camera", "a", "--explain", "--rate", "online")
+    _, out, _ = site.run(*question, "--profile", "default")
+    assert "final, version 1: " in out
+    assert "; this ledger adds up to it" in out
+    down = site.span.start + 20 * DAY
+    with site.store() as store:
+        store.write(Batch(flips=[Flip("a", Axis.ONLINE, down, State.OFFLINE, State.ONLINE)]))
+    _, out, _ = site.run(*question, "--profile", "default")
+    assert "something was recorded after the month was frozen. The frozen figure holds." in out
+    path = make(site, tmp_path)
+    files = files_of(path)
+    [told] = [
+        one for one in document(files, "ledger.json") if (one["rate"], one["profile"]) == ("online", "default")
+    ]
+    assert (told["frozen"]["version"], told["frozen"]["agrees"]) == (1, False)
+    [row] = [
+        row
+        for row in document(files, "rates.json")
+        if (row["rate"], row["class"], row["profile"]) == ("online", "all", "default")
+    ]
+    assert told["frozen"]["good_seconds"] == row["good_seconds"] > told["entries"][-1]["good_seconds"]
+    assert [*problems(path.read_bytes())] == []
+    other = json.loads(files["ledger.json"])
+    other[0]["frozen"]["good_seconds"] += 1
+    forged = {**files, "ledger.json": json.dumps(other).encode()}
+    manifest = json.loads(forged["manifest.json"])
+    manifest["files"]["ledger.json"]["sha256"] = hashlib.sha256(forged["ledger.json"]).hexdigest()
+    forged["manifest.json"] = json.dumps(manifest).encode()
+    assert any("are not those of rates.json" in one for one in problems(packed(forged)))
+
+
+@pytest.mark.parametrize(
+    ("method", "lines", "says"),
+    [
+        ({"audit": ["03:00", "22:00"], "method": "head_count"}, 2, "counted in heads"),
+        ({"method": "daily_pass", "pass_at": 0.9}, 1, "counted in days"),
+    ],
+)
+def test_explain_tells_what_was_counted(site: Site, method: dict[str, Any], lines: int, says: str) -> None:
+    """By heads each head stands in the ledger, by days each day with its seconds; the sums are the row's."""
+    edit_config(site.config, profile_definitions={"own": {"extends": "default", **method}}, profiles=["own"])
+    days = (site.span.end - site.span.start) // DAY
+    question = ("--month", site.month, "--camera", "a", "--rate", "online")
+    [told] = json.loads(site.run("rates", *question, "--explain", "--json")[1])
+    [row] = [
+        row
+        for row in json.loads(site.run("rates", *question, "--json")[1])
+        if row["class"] == "1"
+        if row["key"] == site.region
+    ]
+    assert len(told["entries"]) == lines * days
+    last = told["entries"][-1]
+    assert (last["good_count"], last["assessed_count"]) == (row["good_count"], row["assessed_count"])
+    assert last["assessed_count"] > last["good_count"] > 0
+    assert "good_seconds" not in last
+    _, out, _ = site.run("rates", *question, "--explain")
+    assert says in out
 
 
 def test_explain_shows_the_results_behind_each_interval(site: Site) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from healthd.model import CameraHistory, Moment, Placement, State
 from healthd.periods import local, moment_of, parse_day, parse_month
+from healthd.rates.explain import explain
 from healthd.rates.pool import Terms
 from healthd.rates.profiles import BUILT_IN, Method, Profile
 from healthd.rates.rows import Row, rows
@@ -127,6 +128,32 @@ def test_counts_equal_the_slow_obvious_ones(fleet: PlacedFleet, by: str, data: s
         assert (row.raw_good, row.raw_assessed) == (raw["good"], raw["good"] + raw["bad"]), row
         if row.target is not None and row.ratio is not None:
             assert row.gap_cameras == max(0, math.ceil(row.cameras * (row.target - row.ratio)))
+
+
+@given(fleet=fleets(), days=st.integers(0, 12))
+@SETTINGS
+def test_a_ledger_adds_up_to_the_figure_by_every_method(fleet: PlacedFleet, days: int) -> None:
+    """Intervals, heads and days of a camera's ledger, kind by kind, are what its rows count; the intervals of
+    a day fill it."""
+    watch = Watch(fleet.heartbeats, fleet.zone, fleet.now - days * DAY, fleet.now)
+    terms = Terms(INVENTORY, PROFILES)
+    for history in fleet.histories:
+        counted: Counter[tuple[str, str, str]] = Counter()
+        for row in rows([history], watch, terms, by="camera"):
+            if row.class_ != "all":
+                counted.update({(row.rate, row.profile, kind): getattr(row, kind) for kind in KINDS})
+        for profile in PROFILES:
+            for rate in terms.rates:
+                sums: Counter[str] = Counter()
+                for entry in explain(history, watch, rate, profile):
+                    took = entry.end - entry.start if profile.method.timed else 1
+                    sums[entry.bucket.name.lower()] += took
+                    if entry.parts:
+                        edges = [edge for part in entry.parts for edge in (part.start, part.end)]
+                        assert edges == [entry.start, *(e for e in edges[1:-1]), entry.end]
+                        assert edges[1:-1:2] == edges[2::2]
+                for kind in KINDS:
+                    assert sums[kind] == counted[rate, profile.name, kind], (profile.name, rate, kind)
 
 
 @given(fleet=fleets())

@@ -14,10 +14,11 @@ from healthd.model import CameraHistory, State
 from healthd.periods import parse_month
 from healthd.problems import BadInput
 from healthd.rates.buckets import Bucket, judge
+from healthd.rates.explain import explain
 from healthd.rates.pool import Terms
 from healthd.rates.profile_words import describe, share
 from healthd.rates.profiles import BUILT_IN, GRACE, Method, Profile
-from healthd.rates.rows import Row, explain, rows
+from healthd.rates.rows import Row, rows
 from healthd.rates.timeline import Situation, Watch
 from healthd.setup import read_setup
 from tests.rates_fleets import DAY, HOUR, INVENTORY, steady

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from healthd.model import CLASSES, CameraHistory, Lifecycle, Moment, Placement, State
 from healthd.periods import parse_day, parse_month
 from healthd.rates.buckets import Bucket, judge
+from healthd.rates.explain import explain
 from healthd.rates.pool import Terms
 from healthd.rates.profiles import BUILT_IN
-from healthd.rates.rows import Row, explain, percent, rows
+from healthd.rates.rows import Row, percent, rows
 from healthd.rates.timeline import ABSENT, GRACE, Situation, Watch, joined
 from tests.rates_fleets import DAY, HOUR, INVENTORY, PROFILES, PlacedFleet, fleets, steady
 from tests.slow_rates import Question, agree, sums_of

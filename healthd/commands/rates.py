@@ -267,9 +267,14 @@ def _print_ledger(arguments: argparse.Namespace, setup: Setup, store: Store, spa
     return 0
 
 
+_COUNTED = {"duration": "seconds", "head_count": "heads", "daily_pass": "days"}
+
+
 def _tell(ledger: Ledger, zone: ZoneInfo) -> None:
-    """Intervals as a table, and under each what decided it."""
-    print(f"\n{ledger.camera}, {ledger.rate} rate, profile {ledger.profile.name}")
+    """Intervals, heads or days as a table, and under each what it is made of and what decided it."""
+    method = ledger.profile.method
+    how = "" if method.timed else f", counted in {_COUNTED[method.kind]}"
+    print(f"\n{ledger.camera}, {ledger.rate} rate, profile {ledger.profile.name}{how}")
     rows = [("from", "to", "seconds", "counts as", "why", "running")]
     for line in ledger.lines:
         entry = line.entry
@@ -281,5 +286,30 @@ def _tell(ledger: Ledger, zone: ZoneInfo) -> None:
     print(header)
     for text, line in zip(texts, ledger.lines, strict=True):
         print(text)
+        for part in line.entry.parts if len(line.entry.parts) > 1 else ():
+            print(f"    {iso(part.start, zone)} to {iso(part.end, zone)} {part.bucket.name.lower()}: {part.why}")
         for flip in line.flips:
             print(f"    {told(flip, zone)}")
+    _tell_frozen(ledger)
+
+
+def _tell_frozen(ledger: Ledger) -> None:
+    """Of a final month: what was frozen, and whether what is recorded now still adds up to it."""
+    if ledger.frozen is None:
+        return
+    version, good, assessed = ledger.frozen
+    frozen = f"final, version {version}: {percent(good, assessed)} ({_amounts(ledger, good, assessed)})"
+    if ledger.agrees:
+        print(f"{frozen}; this ledger adds up to it")
+        return
+    print(
+        f"{frozen}. The ledger above follows what is recorded now and adds up to {percent(*ledger.sums)} "
+        f"({_amounts(ledger, *ledger.sums)}): something was recorded after the month was frozen. "
+        "The frozen figure holds."
+    )
+
+
+def _amounts(ledger: Ledger, good: int, assessed: int) -> str:
+    if ledger.profile.method.timed:
+        return f"{good / 1000:.3f} of {assessed / 1000:.3f} seconds"
+    return f"{good} of {assessed} {_COUNTED[ledger.profile.method.kind]}"

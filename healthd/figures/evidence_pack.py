@@ -48,6 +48,8 @@ profiles.json    what each profile counts, in words
 manifest.json    SHA-256 and size of every file here
 
 Seconds are exact to the millisecond. rate = good / (good + bad); the last line of a ledger holds both sums.
+Of a final month rates.csv holds the frozen figures. The ledger follows what is recorded today; "frozen" in
+ledger.json says what was frozen and whether both agree. Where they do not, the frozen figures hold.
 Check this file: healthd evidence --verify FILE, or without healthd, unpacked: sha256sum -c SHA256SUMS
 """,
     "zh": """摄像机 {camera} {month} 举证材料
@@ -65,6 +67,8 @@ profiles.json    各统计口径的文字说明
 manifest.json    本材料各文件的 SHA-256 校验值和大小
 
 时长精确到毫秒。比率 = 正常时长 ÷（正常时长 + 不正常时长），台账最后一行即为两项累计值。
+已定稿月份的 rates.csv 为定稿数据；台账按现有记录重新生成。
+ledger.json 中的 frozen 列明定稿数值及二者是否一致，不一致时以定稿数据为准。
 校验本文件：healthd evidence --verify 文件名；没有 healthd 时，解压后执行 sha256sum -c SHA256SUMS
 """,
 }
@@ -137,21 +141,17 @@ def problems(content: bytes) -> Iterator[str]:
 def _sums_that_differ(
     rates: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Where ledger and figures part. A final month may: its figures are frozen, the ledger follows the records."""
-    if manifest.get("standing") == "final":
-        return
+    """Where ledger and figures part. A final month may: its figures are frozen, the ledger follows the records;
+    but what the ledger says was frozen has to be those figures."""
+    final = manifest.get("standing") == "final"
     for ledger in found:
-        rows = [
-            row
-            for row in rates
-            if (row["class"], row["rate"], row["profile"]) == ("all", ledger["rate"], ledger["profile"])
-            and row["method"] == "duration"
-        ]
-        last = ledger["entries"][-1] if ledger["entries"] else {"good_seconds": 0.0, "assessed_seconds": 0.0}
-        for row in rows:
-            if any(row[name] != last[name] for name in ("good_seconds", "assessed_seconds")):
-                figure = f"{ledger['rate']} by {ledger['profile']}"
-                yield f"ledger.json: the sums of {figure} are not those of rates.json"
+        about = (ledger["rate"], ledger["profile"])
+        rows = [row for row in rates if (row["rate"], row["profile"]) == about and row["class"] != "all"]
+        timed = ledger.get("method", "duration") == "duration"
+        names = ("good_seconds", "assessed_seconds") if timed else ("good_count", "assessed_count")
+        told = ledger["frozen"] if final else (ledger["entries"] or [dict.fromkeys(names, 0)])[-1]
+        if any(round(sum(row[name] for row in rows) - told[name], 3) for name in names):
+            yield f"ledger.json: the sums of {' by '.join(about)} are not those of rates.json"
 
 
 # --- what is in it ------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def _sums_that_differ(
 def _ledger_files(found: Iterable[Ledger], zone: ZoneInfo) -> dict[str, bytes]:
     documents = [ledger.as_json(zone) for ledger in found]
     lines = [
-        {"rate": one["rate"], "profile": one["profile"], **_flat(entry, without=("decided_by",))}
+        {"rate": one["rate"], "profile": one["profile"], **_flat(entry, without=("decided_by", "parts"))}
         for one in documents
         for entry in one["entries"]
     ]

@@ -1,4 +1,4 @@
-"""The ledger of one camera: every interval, what it counts as, why, and the results that decided it."""
+"""The ledger of one camera: every interval, head or day, what it counts as, why, and what decided it."""
 
 from __future__ import annotations
 
@@ -7,82 +7,123 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from healthd.figures.period import frozen_terms, watch_of
-from healthd.model import Axis, Flip, Moment
+from healthd.figures.period import Final, final_month, watch_of
+from healthd.model import Axis, Flip
 from healthd.periods import Span, iso
 from healthd.rates.buckets import Bucket
+from healthd.rates.explain import Entry, explain
 from healthd.rates.profiles import Profile
-from healthd.rates.rows import Entry, explain
 from healthd.setup import Setup, rate_terms
 from healthd.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One interval. `flips`: the changes of state that began in it, with the results that decided each; of the
-    first one those that held when the period began. `good`, `assessed`: running sums up to its end, in ms."""
+    """One interval, head or day. `flips`: the changes of state that began in it, or since the head before, with
+    the results that decided each; of the first line those that held when the period began. `good`, `assessed`:
+    running sums up to its end, in ms, heads or days."""
 
     entry: Entry
     flips: Sequence[Flip]
-    good: Moment
-    assessed: Moment
-
-    def as_json(self, zone: ZoneInfo) -> dict[str, Any]:
-        """By public names; times as ISO-8601 in `zone`."""
-        return {
-            **self.entry.as_json(zone),
-            "good_seconds": self.good / 1000,
-            "assessed_seconds": self.assessed / 1000,
-            "decided_by": [flip_json(flip, zone) for flip in self.flips],
-        }
+    good: int
+    assessed: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """All intervals behind one figure of a camera; the last line's sums are the figure's."""
+    """All that is behind one figure of a camera; the last line's sums are the figure's. `frozen`: of a final month
+    (version, good, assessed) as they were frozen; what was recorded later moves only the ledger."""
 
     camera: str
     rate: str
     profile: Profile
     lines: Sequence[Line]
+    frozen: tuple[int, int, int] | None = None
+
+    @property
+    def sums(self) -> tuple[int, int]:
+        """(good, assessed) of all lines."""
+        return (self.lines[-1].good, self.lines[-1].assessed) if self.lines else (0, 0)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it adds up to what was frozen, if anything was."""
+        return self.frozen is None or self.frozen[1:] == self.sums
 
     def as_json(self, zone: ZoneInfo) -> dict[str, Any]:
-        """By public names."""
-        return {
+        """By public names; times as ISO-8601 in `zone`."""
+        method = self.profile.method
+        timed = method.timed
+        found: dict[str, Any] = {
             "camera": self.camera,
             "rate": self.rate,
             "profile": self.profile.name,
-            "entries": [line.as_json(zone) for line in self.lines],
+            "method": method.kind,
+            "entries": [
+                {
+                    **line.entry.as_json(zone),
+                    **_counted(timed, line.good, line.assessed),
+                    "decided_by": [flip_json(flip, zone) for flip in line.flips],
+                }
+                for line in self.lines
+            ],
         }
+        if self.frozen is not None:
+            version, good, assessed = self.frozen
+            found["frozen"] = {"version": version, **_counted(timed, good, assessed), "agrees": self.agrees}
+        return found
+
+
+def _counted(timed: bool, good: int, assessed: int) -> dict[str, Any]:
+    if timed:
+        return {"good_seconds": good / 1000, "assessed_seconds": assessed / 1000}
+    return {"good_count": good, "assessed_count": assessed}
 
 
 def ledgers(store: Store, setup: Setup, span: Span, camera: str) -> list[Ledger]:
     """The ledgers of a camera for each profile and rate; of a final month by the profiles that were frozen.
 
     They are always made from what is recorded now. Raises StoreError."""
-    terms = frozen_terms(store, span) or rate_terms(setup, store.regions())
+    final = final_month(store, span, camera=camera)
+    terms = final.copy.terms if final else rate_terms(setup, store.regions())
+    frozen = _frozen(final, camera) if final else {}
     watch = watch_of(store, setup.config.timezone, span)
     [history] = store.histories(span.start, span.end, cameras={camera})
     flips = _flips(store, span, camera)
     return [
-        Ledger(camera, rate, profile, lines_of(explain(history, watch, rate, profile), flips))
+        Ledger(
+            camera,
+            rate,
+            profile,
+            lines_of(explain(history, watch, rate, profile), flips, timed=profile.method.timed),
+            frozen.get((rate, profile.name), (final.kept.version, 0, 0)) if final else None,
+        )
         for profile in terms.profiles
         for rate in terms.rates
     ]
 
 
-def lines_of(entries: Sequence[Entry], flips: Sequence[Flip]) -> list[Line]:
-    """Entries in order, with the flips (sorted by time) that began in each, and the running sums."""
+def _frozen(final: Final, camera: str) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """(rate, profile) -> (version, good, assessed), of all classes that the camera was in."""
+    found: dict[tuple[str, str], tuple[int, int, int]] = {}
+    for row in final.copy.rows(by="camera", camera=camera):
+        if row.class_ != "all":
+            _, good, assessed = found.get((row.rate, row.profile), (0, 0, 0))
+            found[row.rate, row.profile] = final.kept.version, good + row.good, assessed + row.assessed
+    return found
+
+
+def lines_of(entries: Sequence[Entry], flips: Sequence[Flip], *, timed: bool = True) -> list[Line]:
+    """Entries in order, with the flips (sorted by time) that began in each, and the running sums: of time, or
+    else of entries."""
     lines: list[Line] = []
-    good: Moment = 0
-    assessed: Moment = 0
-    place = 0
+    good = assessed = place = 0
     for entry in entries:
-        took = entry.end - entry.start
+        took = entry.end - entry.start if timed else 1
         good += took if entry.bucket is Bucket.GOOD else 0
         assessed += took if entry.bucket <= Bucket.BAD else 0
         first = place
-        while place < len(flips) and flips[place].at < entry.end:
+        while place < len(flips) and flips[place].at < max(entry.end, entry.start + 1):
             place += 1
         lines.append(Line(entry, flips[first:place], good, assessed))
     return lines

@@ -57,6 +57,14 @@ class HeadCount:
         # A time that the clocks leave out counts as long after the change; of one that comes twice the first.
         self.moments = sorted({moment for moment in moments if watch.start <= moment < watch.until})
 
+    def heads(self, found: Sequence[Piece]) -> Iterator[tuple[Moment, Piece]]:
+        """Each time, and the piece that holds then."""
+        place, moments = 0, self.moments
+        for piece in found:
+            while place < len(moments) and moments[place] < piece.end:
+                yield moments[place], piece
+                place += 1
+
     def count(self, found: Sequence[Piece]) -> Iterator[Counted]:
         place, moments = 0, self.moments
         for _, end, placement, situation in found:
@@ -92,6 +100,16 @@ class DailyPass:
                 at = until
             if at < len(days) and days[at].start < piece.end:
                 parts.append(piece)
+
+    def days(self, found: Sequence[Piece]) -> Iterator[tuple[Span, list[Piece], Outcomes]]:
+        """Each day with its pieces, cut to it, and what it counts as."""
+        for one in self._days if found else ():
+            parts = [
+                piece._replace(start=max(piece.start, one.start), end=min(piece.end, one.end))
+                for piece in found
+                if piece.start < one.end and piece.end > one.start
+            ]
+            yield one, parts, self._judge(_amounts(parts, one))
 
     def _whole_day(self, situation: Situation) -> Outcomes:
         """The outcome of a day in which nothing changed; a camera has many of them."""

@@ -7,17 +7,15 @@ alike. Sums are whole milliseconds and ratios exact fractions: nothing is rounde
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from healthd.model import CameraHistory, Moment, Placement, State
+from healthd.model import CameraHistory, Moment, Placement
 from healthd.periods import iso
-from healthd.rates.buckets import Bucket, judge
 from healthd.rates.methods import Counter, counters
 from healthd.rates.pool import ENOUGH, Column, Group, Pool, Tally, Terms
-from healthd.rates.profiles import Profile
 from healthd.rates.timeline import Piece, Watch, pieces
 
 _TREES = ("region", "department")
@@ -337,43 +335,3 @@ def _booked(found: Iterable[Any], camera: str, pool: Pool) -> Iterator[tuple[Gro
             group = pool.group(camera, placement)
         if group is not None:
             yield group, piece.situation, piece.end - piece.start
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a camera's ledger: what [start, end) counts as, and why. States are `unknown` where healthd
-    did not see or the camera was not in service."""
-
-    start: Moment
-    end: Moment
-    bucket: Bucket
-    online: State
-    picture: State
-    faults: tuple[str, ...]
-    why: str
-
-    def as_json(self, zone: ZoneInfo) -> dict[str, Any]:
-        """The line by public names; times as ISO-8601 in `zone`."""
-        return {
-            "from": iso(self.start, zone),
-            "to": iso(self.end, zone),
-            "seconds": (self.end - self.start) / 1000,
-            "bucket": self.bucket.name.lower(),
-            "online": str(self.online),
-            "picture": str(self.picture),
-            "faults": [*self.faults],
-            "why": self.why,
-        }
-
-
-def explain(history: CameraHistory, watch: Watch, rate: str, profile: Profile) -> list[Entry]:
-    """The ledger behind one camera's row: the watch's period up to the last heartbeat, in order."""
-    watch = watch.judging([profile])
-    ledger: list[Entry] = []
-    for start, end, _, situation in pieces(history, watch, watch.start, watch.until):
-        bucket, why = judge(situation, rate, profile)
-        entry = Entry(start, end, bucket, situation.online, situation.picture, situation.faults, why)
-        if ledger and replace(ledger[-1], start=start, end=end) == entry:
-            entry = replace(entry, start=ledger.pop().start)
-        ledger.append(entry)
-    return ledger
