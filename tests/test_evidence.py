@@ -260,6 +260,23 @@ def test_explain_shows_the_results_behind_each_interval(site: Site) -> None:
     assert "10800.000" in line
     assert "timeout" in out
     assert "4 of 4 siblings answered" in out
+
+
+def test_explain_shows_what_a_picture_measured(site: Site) -> None:
+    """Of a faulty picture each frame's value stands beside the threshold that it was held against."""
+    at = site.span.start + 5 * DAY
+    frame = {
+        "state": "faulty",
+        "reason": "ok",
+        "findings": [{"fault": "noise", "value": 89.875, "threshold": 36.045}],
+    }
+    evidence = tuple({"asked": at + minute * 60_000, **frame} for minute in range(3))
+    flip = Flip("a", Axis.PICTURE, at, State.FAULTY, State.GOOD, ("noise",), "ok", at + 120_000, evidence)
+    with site.store() as store:
+        store.write(Batch(flips=[flip]))
+    code, out, err = site.run("rates", "--month", site.month, "--camera", "a", "--explain", "--rate", "intact")
+    assert code == 0, err
+    assert out.count("ok faulty (noise 89.88, threshold 36.05)") % 3 == 0 < out.count("(noise 89.88")
     documents = json.loads(
         site.run("rates", "--month", site.month, "--camera", "a", "--explain", "--profile", "default", "--json")[1]
     )

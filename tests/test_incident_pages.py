@@ -184,6 +184,31 @@ async def test_camera_page(site: Site, client: ClientSession) -> None:
     assert "No open incident concerns this camera." in page.text
 
 
+async def test_camera_page_shows_what_decided_a_flip(site: Site, client: ClientSession) -> None:
+    """Each change of state has the results that decided it: when, what came, and what a picture measured."""
+    silent = [{"asked": AT - HOUR + s * 15_000, "state": "offline", "reason": "timeout"} for s in range(3)]
+    noisy = {
+        "asked": AT,
+        "state": "faulty",
+        "reason": "ok",
+        "findings": [{"fault": "noise", "value": 89.875, "threshold": 36.045}],
+    }
+    site.flipped = [
+        Flip(
+            "cam-00004", Axis.ONLINE, AT - HOUR, State.OFFLINE, State.ONLINE, reason="timeout",
+            evidence=(*silent, {"siblings": 8, "siblings_answered": 7}),
+        ),
+        Flip("cam-00004", Axis.PICTURE, AT, State.FAULTY, State.GOOD, faults=("noise",), evidence=(noisy,)),
+    ]  # fmt: skip
+    chinese, english = [(await read(client, f"/cameras/cam-00004?lang={lang}")).text for lang in ("zh", "en")]
+    for second in ("00", "15", "30"):
+        assert f"17:00:{second} 离线、超时无应答" in chinese
+    assert "同一上级设备下的 8 台中，7 台有应答" in chinese
+    assert "18:00:00 图像故障、雪花噪声：实测值 89.88，阈值 36.05" in chinese
+    assert "7 of 8 siblings answered" in english
+    assert "noise: 89.88 against the threshold 36.05" in english
+
+
 async def test_camera_page_names_all_devices_above(site: Site, client: ClientSession) -> None:
     """From the nearest device up to the root of the tree, so that the crew knows where to look next."""
     switch = replace(site.page.inventory.devices["sw-1"], upstream="r-1")

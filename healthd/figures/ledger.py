@@ -172,4 +172,11 @@ def _told(result: Mapping[str, object], zone: ZoneInfo) -> str:
     asked = result.get("asked")
     when = iso(asked, zone)[11:23].split("+")[0] if isinstance(asked, int) else "?"
     words = [str(result[name]) for name in ("reason", "state") if result.get(name) not in (None, "")]
-    return " ".join([when, *words])
+    return " ".join([when, *words, *_measured(result.get("findings"))])
+
+
+def _measured(findings: object) -> list[str]:
+    """Every fault with the value that was measured and the threshold that it was held against."""
+    if not isinstance(findings, Sequence):
+        return []
+    return [f"({one['fault']} {one['value']:.4g}, threshold {one['threshold']:.4g})" for one in findings]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from urllib.parse import quote, urlencode
 
@@ -13,13 +14,15 @@ from aiohttp import web
 from healthd.folding.disagreements import Disagreement
 from healthd.incidents.incident import Incident
 from healthd.live import CameraView, Page
-from healthd.model import Device, Flip, Inventory, Maintainer
+from healthd.model import Device, Flip, Inventory, Maintainer, Moment
 from healthd.web.acts import FORM_KEYS
 from healthd.web.auth import may_change
 from healthd.web.deps import DEPS, VIEWS, WebDeps
+from healthd.web.flip_evidence import evidence_lines
 from healthd.web.html import Reader, as_html, html, reader_of
 from healthd.web.incident_view import IncidentLine, find_incident, incident_line, place_of, size_order
 from healthd.web.overview import bad_state
+from healthd.web.texts import TEXTS
 
 MAX_CAMERAS = 500
 """Cameras of an incident that are listed."""
@@ -109,7 +112,12 @@ def render_camera(deps: WebDeps, page: Page, camera_id: str, reader: Reader) -> 
         other=_in_other_language("cameras", camera_id, reader),
         detail=camera_detail(page, camera_id, deps.flips(camera_id)),
         bad_state=bad_state,
+        results=partial(evidence_lines, texts=TEXTS[reader.language], clock=partial(_clock, reader)),
     )
+
+
+def _clock(reader: Reader, moment: Moment) -> str:
+    return datetime.fromtimestamp(moment / 1000, reader.zone).strftime("%H:%M:%S")
 
 
 def camera_detail(page: Page, camera_id: str, flips: Sequence[Flip]) -> CameraDetail:
