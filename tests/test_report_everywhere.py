@@ -179,11 +179,11 @@ def test_xlsx_raw_numbers(folder: Path, rows: list[dict[str, Any]]) -> None:
 def test_xlsx_tables(folder: Path, printed: Figures) -> None:
     """The workbook's tables by class have real numbers, cut off and not rounded."""
     [path] = folder.glob("*.xlsx")
-    sheet = openpyxl.load_workbook(path)["分类别考核情况"]
-    assert sheet.freeze_panes
+    sheets = [one for one in openpyxl.load_workbook(path) if one.title.startswith("分类别考核情况")]
+    assert all(sheet.freeze_panes for sheet in sheets)
     found: dict[Key, str] = {}
     profile, head = "", []
-    for line in sheet.iter_rows(values_only=True):
+    for line in (line for sheet in sheets for line in sheet.iter_rows(values_only=True)):
         match = re.search(r"口径：(.+)）", str(line[0]))
         if match:
             profile = match[1]
@@ -214,6 +214,34 @@ def test_the_ranking_is_that_of_exact_ratios(folder: Path, rows: list[dict[str, 
     assert {name: sorted(found) for name, found in seen.items()} == dict.fromkeys(
         ("default", "nantong-2017", "ningxia-2014"), codes
     )
+
+
+def test_the_total_of_a_ranking_is_the_pooled_row(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """Below each ranking stands the city's own row, printed in every format to read, and none of the rows."""
+    sections = {section["key"]: section for section in document(folder)["sections"]}
+    pooled = {(row["profile"], row["rate"]): row for row in rows if (row["key"], row["class"]) == ("3206", "all")}
+    totals = [block for block in sections["assessment"]["blocks"] if block.get("total")]
+    assert {block["table"] for block in totals} >= {
+        f"assessment-{profile}-county" for profile in ("default", "nantong-2017", "ningxia-2014")
+    }
+    for block in totals:
+        profile = block["table"].split("-", 1)[1].rsplit("-", 1)[0]
+        total, lines = block["total"], block["rows"]
+        assert total["region_code"] == "3206"
+        assert "3206" not in {line["region_code"] for line in lines}
+        for rate in ("online", "intact"):
+            assert total[f"{rate}_all"] == pooled[profile, rate]["ratio"]
+        level = [
+            one for one in sections["assessment"]["blocks"] if str(one.get("table")).startswith(block["table"])
+        ]
+        assert total["cameras"] == sum(line["cameras"] for one in level for line in one["rows"])
+    [path] = folder.glob("*.html")
+    feet = [*lxml_html.document_fromstring(path.read_bytes()).iter("tfoot")]
+    assert len(feet) == len(totals)
+    [path] = folder.glob("*.docx")
+    assert sum(table.rows[-1].cells[0].text == "合计" for table in docx.Document(str(path)).tables) == len(totals)
+    [path] = folder.glob("*.pdf")
+    assert sum(page.extract_text().count("合计") for page in pypdf.PdfReader(path).pages) == len(totals)
 
 
 def test_changes_on_last_month_are_differences_of_exact_ratios(

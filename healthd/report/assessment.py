@@ -14,6 +14,8 @@ from healthd.report.sections import Context, ranked
 _RANKED_CLASSES = ("all", "1", "2")
 """The classes that some document sets a target for."""
 _SHOWN = 200
+_FEWEST_MONTHS = 6
+"""So many months a chart has at least; those before the first data it leaves out."""
 
 
 def assessment(context: Context) -> list[Block]:
@@ -38,13 +40,24 @@ def _level(context: Context, profile: Profile, level: str, codes: Sequence[str])
     name = scribe.level(level)
     if large or not small:
         title = scribe("assessment_table", level=name)
-        yield _ranking(context, profile, (f"{level}", title), large)
+        yield _ranking(context, profile, (f"{level}", title), large, total=_top(context, profile, codes))
     if small:
         title = scribe("assessment_table_small", level=name, small=context.material.small_region)
         yield _ranking(context, profile, (f"{level}-small", title), small)
 
 
-def _ranking(context: Context, profile: Profile, name: tuple[str, str], rows: Sequence[Row]) -> Table:
+def _top(context: Context, profile: Profile, codes: Sequence[str]) -> Row | None:
+    """The row of everything below the top region, pooled by the same function as all rows; None where the table
+    is about that region itself."""
+    tops = context.material.tops
+    if len(tops) != 1 or tops[0] in codes:
+        return None
+    return context.row(profile.name, context.main_rate, "all", tops[0])
+
+
+def _ranking(
+    context: Context, profile: Profile, name: tuple[str, str], rows: Sequence[Row], *, total: Row | None = None
+) -> Table:
     scribe, (key, title) = context.scribe, name
     shown = [
         (rate, class_) for rate in context.rates for class_ in _RANKED_CLASSES if _occurs(context, rate, class_)
@@ -68,6 +81,7 @@ def _ranking(context: Context, profile: Profile, name: tuple[str, str], rows: Se
         scribe("assessment_empty"),
         note=scribe("assessment_note"),
         shown=_SHOWN,
+        total=_total_line(context, profile, total, shown) if total and rows else (),
     )
 
 
@@ -102,6 +116,11 @@ def _ranked_line(
         scribe.ratio(row.coverage),
         scribe.verdict(context.overall(profile, code)),
     ]
+
+
+def _total_line(context: Context, profile: Profile, row: Row, shown: Sequence[tuple[str, str]]) -> Sequence[Cell]:
+    _, *rest = _ranked_line(context, profile, None, row, shown)
+    return [context.scribe.text(context.scribe("total")), *rest]
 
 
 def classes(context: Context) -> list[Block]:
@@ -229,7 +248,9 @@ def _chart(
 ) -> Chart:
     scribe = context.scribe
     known = dict(months)
-    labels = [past.name for past in context.material.trend]
+    names = [past.name for past in context.material.trend]
+    begun = next((place for place, name in enumerate(names) if name in known), 0)
+    labels = names[min(begun, len(names) - _FEWEST_MONTHS) :]
     series: list[Series] = []
     for rate, class_ in lines:
         name = scribe(rate)

@@ -19,11 +19,16 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 20, 16, 84
 _COLOURS = ("#1d5fa8", "#b4531a", "#2c7a4b", "#7a3b8f", "#8a6d00")
 _DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 4")  # told apart in black and white too
 _INK, _GRID = "#333333", "#d8dde3"
-_FONTS = "'Noto Sans CJK SC','Source Han Sans SC','Microsoft YaHei','SimHei','PingFang SC',sans-serif"
+_CHINESE = "'Noto Sans CJK SC','Source Han Sans SC','Microsoft YaHei','SimHei','PingFang SC'"
+FONTS = {
+    "zh": f"{_CHINESE},sans-serif",
+    "en": f"'Noto Sans','Segoe UI',Arial,'Liberation Sans',{_CHINESE},sans-serif",
+}
+"""For a page: whoever reads it may have any of them."""
 _LEGEND_COLUMNS = 4
 
 
-def svg(chart: Chart, fonts: str = _FONTS) -> str:
+def svg(chart: Chart, fonts: str = FONTS["zh"]) -> str:
     """The picture; its title is its accessible name, not drawn."""
     lowest = _lowest(chart.series)
     parts = [

@@ -39,7 +39,7 @@ def facts(context: Context) -> list[tuple[str, str]]:
         "fact_span": scribe("fact_span_value", start=scribe.stamp(span.start), end=scribe.stamp(span.end)),
         "fact_until": scribe("fact_until_clipped", until=until) if figures.clipped else until,
         "fact_standing": standing,
-        "fact_profiles": scribe.listed([profile.name for profile in material.profiles]),
+        "fact_profiles": scribe.listed([scribe.profile(profile.name) for profile in material.profiles]),
         "fact_made": scribe.stamp(material.made),
         "fact_program": f"healthd {figures.program}",
         "fact_inventory": figures.inventory[:16],
@@ -83,8 +83,8 @@ def _overall(context: Context) -> Iterator[str]:
             intact=percent(intact.ratio) if intact and intact.ratio is not None else "",
             intact_change=_change(context, first, "intact", top),
         )
-        targets = [_against(context, profile, top) for profile in context.material.profiles]
-        yield _joined(context, [said, *targets])
+        yield said
+        yield from (_against(context, profile, top) for profile in context.material.profiles)
 
 
 def _change(context: Context, profile: Profile, rate: str, top: str) -> str:
@@ -106,11 +106,18 @@ def _against(context: Context, profile: Profile, top: str) -> str:
             items[row.verdict].append(_item(context, row))
     if items["fail"]:
         passed = scribe("say_target_fail_passed", items=scribe.listed(items["pass"])) if items["pass"] else ""
-        return scribe("say_target_fail", profile=profile.name, failed=scribe.listed(items["fail"]), passed=passed)
+        return scribe(
+            "say_target_fail",
+            profile=scribe.profile(profile.name),
+            failed=scribe.listed(items["fail"]),
+            passed=passed,
+        )
     for verdict in ("insufficient", "pass"):
         if items[verdict]:
-            return scribe(f"say_target_{verdict}", profile=profile.name, items=scribe.listed(items[verdict]))
-    return scribe("say_target_none", profile=profile.name)
+            return scribe(
+                f"say_target_{verdict}", profile=scribe.profile(profile.name), items=scribe.listed(items[verdict])
+            )
+    return scribe("say_target_none", profile=scribe.profile(profile.name))
 
 
 def _item(context: Context, row: Row) -> str:

@@ -63,6 +63,12 @@ class Column:
     centred: bool = False
 
     @property
+    def share(self) -> float:
+        """`weight`, or more where its longest word would not fit."""
+        longest = max((len(word) for word in self.title.split() if word.isascii()), default=0)
+        return max(self.weight, 1 + 0.75 * longest)
+
+    @property
     def numeric(self) -> bool:
         """Whether it is set flush right."""
         return self.kind not in (Kind.TEXT, Kind.TIME)
@@ -77,7 +83,8 @@ class Column:
 class Table:
     """`empty`: the sentence that stands in place of a table without rows. `shown`: how many rows formats to read
     print, the data formats have them all; `more`: the sentence that says so. `paper`: False for what only the
-    data formats have."""
+    data formats have. `total`: a last line about all rows together, which is none of them: whoever adds up the
+    rows must not meet it there."""
 
     key: str
     title: str
@@ -88,6 +95,12 @@ class Table:
     shown: int = 100
     more: str = ""
     paper: bool = True
+    total: Sequence[Cell] = ()
+
+    @property
+    def closing(self) -> Sequence[Sequence[Cell]]:
+        """The line below the rows, where there is one."""
+        return [self.total] if self.total else []
 
     @property
     def printed(self) -> Sequence[Sequence[Cell]]:
@@ -182,3 +195,4 @@ class Words:
     contents: str
     summary: str
     chart_data: str
+    semicolon: str

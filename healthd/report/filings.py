@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from healthd.filings.levers import EXEMPTION, Line
+from healthd.filings.levers import ENDING, EXEMPTION, Line
 from healthd.model import CLASSES, Exemption, Lifecycle, ScopeKind
 from healthd.report.document import Block, Cell, Kind, Paragraph, Table, Tone
 from healthd.report.numbers import percent
@@ -151,6 +151,6 @@ def _value(context: Context, lever: str, value: str) -> str:
         "maintainer": lambda: scribe.maintainer(value),
         "lifecycle": lambda: scribe(f"lifecycle_{value}") if value in {*Lifecycle} else value,
         "class": lambda: scribe.class_(value) if value in CLASSES else value,
-        "exemption": lambda: EXEMPT_REASONS[scribe.lang].get(value, value),
+        **dict.fromkeys((EXEMPTION, ENDING), lambda: EXEMPT_REASONS[scribe.lang].get(value, value)),
     }
     return words[lever]() if value and lever in words else value

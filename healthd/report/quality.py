@@ -42,7 +42,7 @@ def _time(context: Context) -> Table:
             *([scribe.column("region", weight=10)] if len(tops) > 1 else []),
             scribe.column("profile", weight=12),
             scribe.column("rate", weight=8),
-            *(scribe.column(f"{kind}_hours", Kind.HOURS, 10) for kind in kinds),
+            *(scribe.column(f"{kind}_time", Kind.HOURS, 10) for kind in kinds),
             scribe.column("coverage", Kind.RATIO, 8),
         ],
         [

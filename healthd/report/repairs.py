@@ -168,7 +168,7 @@ def _plan(context: Context, made: PlanOf) -> Iterator[Block]:
         "target": target(plan.target) if plan.target is not None else "",
         "n": len(plan.steps),
     }
-    said = scribe("plan_by", profile=made.profile) + scribe(f"plan_{plan.outcome}", **words)
+    said = scribe("plan_by", profile=scribe.profile(made.profile)) + scribe(f"plan_{plan.outcome}", **words)
     if plan.unexplained and plan.outcome is not Outcome.REACHED:
         said += ("" if scribe.lang == "zh" else " ") + scribe("plan_unexplained", n=plan.unexplained)
     yield Paragraph(said)

@@ -13,13 +13,17 @@ from healthd.periods import iso, local
 from healthd.report.document import Cell, Column, Kind, Tone, Words
 from healthd.report.numbers import cut_points, percent, points
 from healthd.report.texts_en import EN
+from healthd.report.texts_worklist import WORKLIST
 from healthd.report.texts_zh import ZH
 from healthd.web.texts import TEXTS as PAGES
 
 LANGUAGES = ("zh", "en")
-_TEXTS: Mapping[str, Mapping[str, str]] = {"zh": {**PAGES["zh"], **ZH}, "en": {**PAGES["en"], **EN}}
+_TEXTS: Mapping[str, Mapping[str, str]] = {
+    "zh": {**PAGES["zh"], **ZH, **WORKLIST["zh"]},
+    "en": {**PAGES["en"], **EN, **WORKLIST["en"]},
+}
 _LEVELS = ("city", "county", "township")
-_CENTRED = frozenset({"rank", "step", "class", "verdict", "state", "times"})
+_CENTRED = frozenset({"rank", "step", "class", "verdict", "state", "times", "over_24", "over_48", "over_72"})
 _TONES = {"pass": Tone.GOOD, "fail": Tone.BAD, "insufficient": Tone.WARN, "none": Tone.QUIET}
 # What no format may carry: control characters, half surrogate pairs, and what reverses the reading direction.
 _UNSPEAKABLE = re.compile(
@@ -50,7 +54,7 @@ class Scribe:
     @property
     def words(self) -> Words:
         return Words(
-            self("tag"), self("table"), self("page"), self("contents"), self("summary"), self("chart_data")
+            *(self(key) for key in ("tag", "table", "page", "contents", "summary", "chart_data", "semicolon"))
         )
 
     # --- cells ---------------------------------------------------------------------------------------------
@@ -156,6 +160,11 @@ class Scribe:
         """What is to be repaired, by its name."""
         known = self._inventory.devices.get(subject) or self._inventory.regions.get(subject)
         return clean(known.name) if known and known.name else self.camera(subject)
+
+    def profile(self, name: str) -> str:
+        """A profile as a sentence names it: those that are built in by their words, too."""
+        key = f"profile_{name}"
+        return self(key, name=name) if key in self._texts else self("profile_own", name=clean(name))
 
     def class_(self, class_: str) -> str:
         return self("class_all") if class_ == "all" else self(f"class_short_{class_}")

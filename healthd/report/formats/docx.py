@@ -10,6 +10,8 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from docx import Document
@@ -30,7 +32,9 @@ from healthd.report.formats.docx_styles import dress
 from healthd.report.formats.pdf import parts
 
 _COLOURS = {Tone.BAD: "A9211B", Tone.GOOD: "1A6B3C", Tone.WARN: "7D5200", Tone.QUIET: "5C6875"}
-_HEAD_FILL = "E8EDF3"
+_HEAD_FILL, _TOTAL_FILL = "E8EDF3", "EEF2F7"
+_WHOLE_ROWS = 16  # tables up to here stay on one page
+_LAST_ROWS = 3  # of a longer one: so many go to the next page together
 _MARGIN = Mm(20)
 _CELL_MARGIN = 40  # twentieths of a point
 
@@ -84,8 +88,8 @@ class _Writer:
             self._turn(wide=wide)
             for section in sections:
                 document.add_paragraph(section.number + section.title, "Heading 1")
-                for block in section.blocks:
-                    self._block(block)
+                for block, after in zip_longest(section.blocks, section.blocks[1:]):
+                    self._block(block, leads=isinstance(after, Table | Chart))
 
     # --- pages ---------------------------------------------------------------------------------------------
 
@@ -137,10 +141,12 @@ class _Writer:
         for name, value in self._report.facts:
             _row(table, [(name, "left", Tone.QUIET), (value, "left", Tone.PLAIN)], widths)
 
-    def _block(self, block: Block) -> None:
+    def _block(self, block: Block, *, leads: bool) -> None:
+        """`leads`: it stays on the page of what comes after it."""
         match block:
             case Paragraph():
-                self._document.add_paragraph(block.text, "Body Text")
+                line = self._document.add_paragraph(block.text, "Body Text")
+                line.paragraph_format.keep_with_next = leads or None
             case Chart():
                 self._chart(block)
             case Table() if block.paper:
@@ -165,16 +171,20 @@ class _Writer:
         if not table.rows:
             self._document.add_paragraph(table.empty, "Body Text")
             return
-        total = sum(column.weight for column in table.columns)
-        widths = [self._width * column.weight // total for column in table.columns]
+        total = sum(column.share for column in table.columns)
+        widths = [int(self._width * column.share / total) for column in table.columns]
         made = self._document.add_table(rows=0, cols=len(table.columns), style="Table Grid")
         made.autofit = False
         _grid(made, widths)
         heads = [(column.title, "center", Tone.PLAIN) for column in table.columns]
-        _row(made, heads, widths, head=True)
-        for row in table.printed:
+        _row(made, heads, widths, head=True, tied=True)
+        notes = bool(table.more or table.note)
+        lines = [*table.printed, *table.closing]
+        for place, row in enumerate(lines, 1):
             cells = [(cell.text, column.align, cell.tone) for cell, column in zip(row, table.columns, strict=True)]
-            _row(made, cells, widths)
+            tied = len(lines) <= _WHOLE_ROWS or place == 1 or len(lines) - place < _LAST_ROWS
+            ends = place == len(lines) and not notes
+            _row(made, cells, widths, tied=tied and not ends, total=place > len(table.printed))
         for note in (table.more, table.note):
             if note:
                 self._document.add_paragraph(note, "Note")
@@ -194,7 +204,16 @@ def _grid(table: Any, widths: Sequence[int]) -> None:
         column.set(qn("w:w"), str(width // 635))
 
 
-def _row(table: Any, cells: Sequence[tuple[str, str, Tone]], widths: Sequence[int], *, head: bool = False) -> None:
+def _row(
+    table: Any,
+    cells: Sequence[tuple[str, str, Tone]],
+    widths: Sequence[int],
+    *,
+    head: bool = False,
+    total: bool = False,
+    tied: bool = False,
+) -> None:
+    """`tied`: on the same page as the line after it, so that no row or note stands alone."""
     row = _made("w:tr")
     properties = _made("w:trPr")
     properties.append(_made("w:cantSplit"))
@@ -202,27 +221,40 @@ def _row(table: Any, cells: Sequence[tuple[str, str, Tone]], widths: Sequence[in
         properties.append(_made("w:tblHeader"))
     row.append(properties)
     for (text, align, tone), width in zip(cells, widths, strict=True):
-        row.append(_cell(text, align, tone, width, head=head))
+        row.append(_cell(text, align, tone, width, _Look(head, total, tied)))
     table._tbl.append(row)
 
 
-def _cell(text: str, align: str, tone: Tone, width: int, *, head: bool) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a row is: the heads, the total; and whether it is tied to the next line."""
+
+    head: bool
+    total: bool
+    tied: bool
+
+
+def _cell(text: str, align: str, tone: Tone, width: int, row: _Look) -> Any:
     cell, properties = _made("w:tc"), _made("w:tcPr")
     properties.append(_made("w:tcW", w=width // 635, type="dxa"))
-    if head:
-        properties.append(_made("w:shd", val="clear", color="auto", fill=_HEAD_FILL))
+    if row.head or row.total:
+        fill = _HEAD_FILL if row.head else _TOTAL_FILL
+        properties.append(_made("w:shd", val="clear", color="auto", fill=fill))
     properties.append(_made("w:vAlign", val="center"))
     cell.append(properties)
     line, look = _made("w:p"), _made("w:pPr")
-    look.append(_made("w:pStyle", val="TableHead" if head else "TableText"))
+    look.append(_made("w:pStyle", val="TableHead" if row.head else "TableText"))
+    if row.tied:
+        look.append(_made("w:keepNext"))
     look.append(_made("w:jc", val=align))
     line.append(look)
     run = _made("w:r")
-    if tone in _COLOURS:
+    if tone in _COLOURS or row.total:
         style = _made("w:rPr")
-        if tone is Tone.BAD:
+        if tone is Tone.BAD or row.total:
             style.append(_made("w:b"))
-        style.append(_made("w:color", val=_COLOURS[tone]))
+        if tone in _COLOURS:
+            style.append(_made("w:color", val=_COLOURS[tone]))
         run.append(style)
     words = _made("w:t")
     words.text = text

@@ -46,7 +46,7 @@ def _language(document: Document, lang: str) -> None:
         found.set(qn("w:eastAsia"), "zh-CN")
     normal = document.styles["Normal"].element.get_or_add_rPr()
     spoken = OxmlElement("w:lang")
-    spoken.set(qn("w:val"), "en-GB" if lang == "en" else "zh-CN")
+    spoken.set(qn("w:val"), "en-GB")  # as Chinese, figures and names would be torn apart at the end of a line
     spoken.set(qn("w:eastAsia"), "zh-CN")
     normal.append(spoken)
 

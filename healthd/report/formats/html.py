@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from healthd.report.chart import svg
+from healthd.report.chart import FONTS, svg
 from healthd.report.document import Chart, Paragraph, Report, Table
 from healthd.report.formats import Options
 
@@ -18,6 +18,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     undefined=StrictUndefined,
 )
+_SHORT = 10
 _KINDS = {Paragraph: "paragraph", Table: "table", Chart: "chart"}
 
 
@@ -26,8 +27,17 @@ def render(report: Report, name: str, _: Options) -> Mapping[str, bytes]:
     text = _TEMPLATES.get_template("report.html").render(
         report=report,
         kind=lambda block: _KINDS[type(block)],
-        total=lambda table: sum(column.weight for column in table.columns),
-        picture=lambda chart: Markup(svg(chart)),  # noqa: S704 (svg escapes every text it is given)
+        total=lambda table: sum(column.share for column in table.columns),
+        titled=_titled,
+        picture=lambda chart: Markup(svg(chart, FONTS[report.lang])),  # noqa: S704 (svg escapes every text it is given)
         style=Markup(_TEMPLATES.get_template("report.css").render()),  # noqa: S704 (our own file)
     )
     return {f"{name}.html": text.encode("utf-8", "replace")}
+
+
+def _titled(title: str) -> Markup:
+    """A head whose brackets are not torn apart."""
+    before, bracket, rest = title.partition("（")
+    if not bracket or len(rest) > _SHORT:
+        return escape(title)
+    return escape(before) + Markup('<span class="whole">') + escape(bracket + rest) + Markup("</span>")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -50,11 +50,13 @@ def _block(block: Block) -> dict[str, Any]:
                 "columns": [
                     {"key": column.key, "title": column.title, "kind": column.kind} for column in block.columns
                 ],
-                "rows": [
-                    {column.key: _value(cell) for column, cell in zip(block.columns, row, strict=True)}
-                    for row in block.rows
-                ],
+                "rows": [_line(block, row) for row in block.rows],
+                "total": _line(block, block.total) if block.total else None,
             }
+
+
+def _line(table: Table, row: Sequence[Cell]) -> dict[str, str | float | None]:
+    return {column.key: _value(cell) for column, cell in zip(table.columns, row, strict=True)}
 
 
 def _value(cell: Cell) -> str | float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from importlib import resources
+from itertools import pairwise
 from typing import Any
 
 import typst
@@ -54,31 +55,31 @@ def _document(report: Report, fonts: str) -> dict[str, Any]:
 
 
 def parts(report: Report) -> Iterator[tuple[bool, list[Section]]]:
-    """Sections that follow each other on pages that stand, or that lie on their side."""
-    group: list[Section] = []
-    lying = False
-    for section in report.sections:
-        if not section.paper:
-            continue
-        wide = any(isinstance(block, Table) and block.wide and block.rows for block in section.blocks)
-        if group and wide is not lying:
+    """Sections on pages that stand, and on pages that lie on their side: all from the first wide one to the
+    last, since a page that is turned in between leaves the one before it half empty."""
+    sections = [section for section in report.sections if section.paper]
+    wide = [place for place, section in enumerate(sections) if _is_wide(section)]
+    begun, ended = (wide[0], wide[-1] + 1) if wide else (0, 0)
+    for lying, group in ((False, sections[:begun]), (True, sections[begun:ended]), (False, sections[ended:])):
+        if group:
             yield lying, group
-            group = []
-        lying = wide
-        group.append(section)
-    if group:
-        yield lying, group
+
+
+def _is_wide(section: Section) -> bool:
+    return any(isinstance(block, Table) and block.wide and block.rows for block in section.blocks)
 
 
 def _section(report: Report, section: Section, numbers: Iterator[int], fonts: str) -> dict[str, Any]:
-    blocks = [_block(report, block, numbers, fonts) for block in section.blocks]
-    return {"title": section.number + section.title, "blocks": [block for block in blocks if block]}
+    blocks = [made for block in section.blocks if (made := _block(report, block, numbers, fonts))]
+    for one, after in pairwise(blocks):
+        one["leads"] = after["is"] != "paragraph"
+    return {"title": section.number + section.title, "blocks": blocks}
 
 
 def _block(report: Report, block: Block, numbers: Iterator[int], fonts: str) -> dict[str, Any] | None:
     match block:
         case Paragraph():
-            return {"is": "paragraph", "text": block.text}
+            return {"is": "paragraph", "text": block.text, "leads": False}
         case Chart():
             return {"is": "chart", "svg": svg(block, fonts), "title": block.title}
         case Table() if block.paper:
@@ -87,10 +88,11 @@ def _block(report: Report, block: Block, numbers: Iterator[int], fonts: str) -> 
                 "is": "table",
                 "title": report.words.table.format(n=next(numbers)) + gap + block.title,
                 "columns": [
-                    {"title": column.title, "weight": column.weight, "align": column.align}
+                    {"title": column.title, "weight": column.share, "align": column.align}
                     for column in block.columns
                 ],
                 "rows": [[[cell.text, cell.tone] for cell in row] for row in block.printed],
+                "total": [[cell.text, cell.tone] for cell in block.total],
                 "empty": block.empty,
                 "notes": [note for note in (block.more, block.note) if note],
             }

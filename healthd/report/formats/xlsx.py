@@ -37,8 +37,10 @@ _NUMBERS = {
     Kind.TIME: "yyyy-mm-dd hh:mm",
 }
 _EXACT_RATIO = "0.0000000000"
+_PAGE_ROWS = 34  # about, of a page on its side
 _NARROWEST, _WIDEST = 8, 36
 _MOST_ROWS = 1_048_000  # of a sheet
+_SHORT_ROWS = 25  # fits a page: a longer table has a sheet, and heads on every page, of its own
 _SECONDS_A_DAY = 86_400
 _LINE_POINTS, _MOST_LINES = 14, 20
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
@@ -46,7 +48,7 @@ _FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
 
 @dataclass(frozen=True, slots=True)
 class _Sheet:
-    """Tables with the same heads stand below one another, so that the frozen head holds for all of them."""
+    """Short tables with the same heads stand below one another, so that the frozen head holds for all of them."""
 
     name: str
     section: Section
@@ -116,7 +118,9 @@ class _Writer:
             row += 1
             link = self._format(font_color="#1D5FA8")
             page.write_url(row, 0, f"internal:'{sheet.name}'!A1", link, sheet.name[:255])
-            page.write_string(row, 1, "; ".join(table.title for table in sheet.tables)[:500], self._format())
+            titles = self._report.words.semicolon.join(table.title for table in sheet.tables)[:500]
+            page.write_string(row, 1, titles, self._format(text_wrap=True, valign="top"))
+            page.set_row(row, 15 * (1 + _wide(titles) // 100))
         self._print(page, landscape=False)
 
     def _fill(self, sheet: _Sheet, page: Worksheet) -> None:
@@ -131,8 +135,11 @@ class _Writer:
         for table in sheet.tables:
             row = self._table(page, table, row, widths)
         page.freeze_panes(3, 1 if first.columns[0].kind is Kind.TEXT else 2)
-        page.repeat_rows(2)
-        if len(sheet.tables) == 1 and first.rows:
+        if len(sheet.tables) > 1:
+            page.set_h_pagebreaks(_breaks(sheet.tables))
+            page.repeat_rows(0)
+        elif first.rows:
+            page.repeat_rows(2)
             page.autofilter(2, 0, 2 + min(len(first.rows), _MOST_ROWS), len(first.columns) - 1)
         self._print(page, landscape=True)
 
@@ -149,16 +156,31 @@ class _Writer:
             page.write_string(row, 0, table.empty, self._format(font_color=_COLOURS[Tone.QUIET]))
             row += 1
         for line in table.rows[:_MOST_ROWS]:
-            if (lines := _lines(line, widths)) > 1:
-                page.set_row(row, _LINE_POINTS * min(lines, _MOST_LINES))
-            for column, cell in enumerate(line):
-                style = self._cell_format(cell, table.columns[column].align, exact=not table.paper)
-                _put(page, (row, column), cell, style, exact=not table.paper)
+            self._line(page, row, table, line, widths)
+            row += 1
+        for line in table.closing:
+            self._line(page, row, table, line, widths, total=True)
             row += 1
         if table.note:
             page.write_string(row, 0, table.note, self._format(font_color=_COLOURS[Tone.QUIET], font_size=9))
             row += 1
         return row + 1
+
+    def _line(
+        self,
+        page: Worksheet,
+        row: int,
+        table: Table,
+        line: Sequence[Cell],
+        widths: Sequence[float],
+        *,
+        total: bool = False,
+    ) -> None:
+        if (lines := _lines(line, widths)) > 1:
+            page.set_row(row, _LINE_POINTS * min(lines, _MOST_LINES))
+        for column, cell in enumerate(line):
+            style = self._cell_format(cell, table.columns[column].align, exact=not table.paper, total=total)
+            _put(page, (row, column), cell, style, exact=not table.paper)
 
     def _charts(self, made: Sequence[tuple[_Sheet, Worksheet]]) -> None:
         """Their data stand on a sheet of their own, the pictures below the tables that they belong to."""
@@ -212,8 +234,8 @@ class _Writer:
 
     # --- formats -------------------------------------------------------------------------------------------
 
-    def _cell_format(self, cell: Cell, align: str, *, exact: bool) -> Any:
-        key = (cell.kind, cell.tone, align, exact)
+    def _cell_format(self, cell: Cell, align: str, *, exact: bool, total: bool) -> Any:
+        key = (cell.kind, cell.tone, align, exact, total)
         if key not in self._formats:
             look: dict[str, object] = {"border": 1, "border_color": "#C9D0D8", "align": align}
             if cell.kind in _NUMBERS:
@@ -222,6 +244,8 @@ class _Writer:
                 look |= {"font_color": _COLOURS[cell.tone], "bold": cell.tone is Tone.BAD}
             if cell.kind is Kind.TEXT:
                 look["text_wrap"] = True
+            if total:
+                look |= {"bold": True, "bg_color": "#EEF2F7", "top": 2}
             self._formats[key] = self._book.add_format({**self._base, **look})
         return self._formats[key]
 
@@ -264,7 +288,8 @@ def _sheets(report: Report) -> Iterator[_Sheet]:
         groups: list[list[Table]] = []
         for table in tables:
             heads = [column.title for column in table.columns]
-            if groups and [column.title for column in groups[-1][0].columns] == heads:
+            short = len(table.rows) <= _SHORT_ROWS and groups and len(groups[-1][-1].rows) <= _SHORT_ROWS
+            if short and [column.title for column in groups[-1][0].columns] == heads:
                 groups[-1].append(table)
             else:
                 groups.append([table])
@@ -272,6 +297,19 @@ def _sheets(report: Report) -> Iterator[_Sheet]:
             # Pictures stand beside the tables that they come before.
             own = charts[number : number + 1] if len(charts) == len(groups) else charts if number == 0 else []
             yield _Sheet(_sheet_name(section.title, taken), section, group, own)
+
+
+def _breaks(tables: Sequence[Table]) -> list[int]:
+    """Before which rows a page ends, so that none of the tables is torn apart."""
+    row = used = 1
+    found: list[int] = []
+    for table in tables:
+        height = 3 + max(1, len(table.rows)) + len(table.closing) + bool(table.note)
+        if used > 1 and used + height > _PAGE_ROWS:
+            found.append(row)
+            used = 1
+        row, used = row + height, used + height
+    return found
 
 
 def _sheet_name(title: str, taken: set[str]) -> str:
