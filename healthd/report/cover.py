@@ -178,4 +178,7 @@ def _work(context: Context) -> Iterator[str]:
         yield scribe("say_repairs", ratio=percent(Fraction(total["timely"], total["due"])), **counts)
     else:
         yield scribe("say_repairs_none_due", **counts)
-    yield scribe("say_outages", **{f"n{hours}": longer(material.outages, hours) for hours in (24, 48, 72)})
+    if material.outages:
+        yield scribe("say_outages", **{f"n{hours}": longer(material.outages, hours) for hours in (24, 48, 72)})
+    else:
+        yield scribe("outages_empty")

@@ -53,18 +53,18 @@ EN = {
     "hours": "{h} h {m} min",
     "minutes": "{m} min",
     # --- cover
-    "say_overall": "In {when}, {cameras} cameras of {place} were in service. Their online rate was {online}"
+    "say_overall": "{when} {cameras} cameras of {place} were in service. Their online rate was {online}"
     "{online_change}.",
-    "say_overall_intact": "In {when}, {cameras} cameras of {place} were in service. Their online rate was "
+    "say_overall_intact": "{when} {cameras} cameras of {place} were in service. Their online rate was "
     "{online}{online_change}; their intact rate was {intact}{intact_change}.",
-    "when_monthly": "{month_name} {year}",
-    "when_weekly": "week {week} of {year}",
-    "when_daily": "the day of {day} {month_name} {year}",
+    "when_monthly": "In {month_name} {year}",
+    "when_weekly": "In week {week} of {year}",
+    "when_daily": "On {day} {month_name} {year}",
     "change_up": ", {points} percentage points above {before}",
     "change_down": ", {points} percentage points below {before}",
     "change_same": ", the same as {before}",
-    "before_monthly": "last month",
-    "before_weekly": "last week",
+    "before_monthly": "the month before",
+    "before_weekly": "the week before",
     "before_daily": "the day before",
     "say_target_pass": "By {profile} every target was reached: {items}.",
     "say_target_fail": "By {profile} the following fell short: {failed}{passed}.",
