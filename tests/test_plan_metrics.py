@@ -124,14 +124,15 @@ def test_window_that_is_being_computed_has_no_plan() -> None:
 
 
 def test_plans_of_a_dying_city_are_kept_for_a_while() -> None:
-    """With 400 cameras down they are worked out every six seconds only, and at once when the clock is set back."""
-    down = {f"i{number}": [f"c{number}-{each}" for each in range(100)] for number in range(4)}
+    """With 100 incidents of 400 cameras they are worked out every two seconds only, and at once when the clock is
+    set back."""
+    down = {f"i{number}": [f"c{number}-{each}" for each in range(4)] for number in range(100)}
     page = city([now_row(TOWN, 400, 500)], down)
     better = replace(page, rows={"now": [now_row(TOWN, 900, 0)]})
     plans = Plans()
     (first,) = plans.of(page)
-    assert len(first.plan.steps) == 4
-    for later, steps in ((5_900, 4), (6_100, 0), (-60_000, 0)):
+    assert len(first.plan.steps) == 100
+    for later, steps in ((1_800, 100), (2_000, 0), (-60_000, 0)):
         (found,) = plans.of(replace(better, at=page.at + later))
         assert len(found.plan.steps) == steps
 

@@ -6,11 +6,12 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """One repair, what it lifts by itself, and what opens up after it: (lift, the further repairs for it)."""
+class Group(NamedTuple):
+    """One repair, what it lifts by itself, and what opens up after it: (lift, the further repairs for it). A
+    tuple, as a dying city has hundreds of thousands of them."""
 
     repair: str
     own: int
@@ -51,10 +52,13 @@ _NOTHING = _Pick(0)
 def fewest(groups: Sequence[Group], missing: int) -> frozenset[str] | None:
     """The fewest repairs that lift by at least `missing`, and of several such choices the one that lifts most;
     None if all of them together don't."""
-    simple = sorted(step for group in groups if group.falling for step in _falling(group))
+    knotted = [group for group in groups if group.further and not group.falling]
+    plain = [(-group.own, 0, group.repair) for group in groups if not group.further]
+    simple = sorted(
+        [*plain, *(step for group in groups if group.further and group.falling for step in _falling(group))]
+    )
     reach = [0, *accumulate(-lift for lift, _, _ in simple)]
-    limit = _limit(groups, missing)
-    table = _table((group for group in groups if not group.falling), limit)
+    table = _table(knotted, _limit(groups, missing)) if knotted else [_NOTHING]
     choices = []
     for number, pick in enumerate(table):
         count = len(reach) if pick is None else bisect_left(reach, missing - pick.lift)

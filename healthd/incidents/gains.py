@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from healthd.incidents.incident import Incident
-from healthd.incidents.plan import Lift, Plan, holders_of, lift, plan_of
+from healthd.incidents.plan import Bundle, Bundles, Lift, Needs, Plan, lift, plan_of
 from healthd.model import Inventory
 from healthd.rates.pool import Group
 from healthd.rates.profiles import Profile
@@ -44,12 +44,12 @@ def region_plans(
     none of them are in no plan, so `Plan.unexplained` counts only those of `standing`.
     """
     judged = [row for row in rows if row.target is not None]
-    wanted = {_key(row): row for row in judged if row.gap_cameras}
-    lifts = _lifts(wanted.keys(), standing, {one.name: one for one in profiles}, inventory)
-    holders = holders_of(incidents)
+    wanted = {_key(row) for row in judged if row.gap_cameras}
+    needs = Needs(incidents)
+    bundles = _bundles(wanted, standing, {one.name: one for one in profiles}, needs, inventory)
     plans = []
     for row in judged:
-        plan = plan_of(holders, lifts.get(_key(row), {}), row.good, row.assessed, row.target)
+        plan = plan_of(needs, bundles.get(_key(row), {}), row.good, row.assessed, row.target)
         plans.append(RegionPlan(row.key, row.class_, row.rate, row.profile, plan))
     return plans
 
@@ -58,24 +58,47 @@ def _key(row: Row) -> _RowKey:
     return row.key, row.class_, row.rate, row.profile
 
 
-def _lifts(
-    wanted: Iterable[_RowKey], standing: Standing, profiles: Mapping[str, Profile], inventory: Inventory
-) -> Mapping[_RowKey, Mapping[str, Lift]]:
-    """For each row that falls short: what the repair of each of its cameras would change."""
+def _bundles(
+    wanted: Iterable[_RowKey],
+    standing: Standing,
+    profiles: Mapping[str, Profile],
+    needs: Needs,
+    inventory: Inventory,
+) -> Mapping[_RowKey, Bundles]:
+    """For each row that falls short: what the repair of its cameras would change."""
     asked: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)  # (rate, profile) -> (region, class)
     for region, class_, rate, name in wanted:
         asked[rate, name].add((region, class_))
     lines = {region: tuple(inventory.line_of(region)) for region in inventory.regions}
-    found: dict[_RowKey, dict[str, Lift]] = defaultdict(dict)
-    for (rate, profile_name), short in asked.items():
-        profile = profiles[profile_name]
-        for camera, ((region, own), situation) in standing.items():
-            gained = lift(situation, rate, profile)
-            if gained is None:
-                continue
+    found: dict[_RowKey, dict[Bundle, int]] = defaultdict(dict)
+    for (rate, name), short in asked.items():
+        profile = profiles[name]
+        for (region, own), mine in _leaves(standing, rate, profile, needs).items():
             classes = (own, "all") if own in profile.classes_of_all else (own,)
             for code in lines.get(region, ()):
                 for class_ in classes:
                     if (code, class_) in short:
-                        found[code, class_, rate, profile_name][camera] = gained
+                        _pour(mine, found[code, class_, rate, name])
     return found
+
+
+def _leaves(standing: Standing, rate: str, profile: Profile, needs: Needs) -> Mapping[Group, dict[Bundle, int]]:
+    """The bundles of each leaf of the tree: regions above it are sums of them."""
+    known: dict[Situation, Lift | None] = {}  # most that are down stand alike
+    found: dict[Group, dict[Bundle, int]] = defaultdict(dict)
+    for camera, (group, situation) in standing.items():
+        if situation not in known:
+            known[situation] = lift(situation, rate, profile)
+        gained = known[situation]
+        if gained is not None:
+            bundle, mine = needs.bundle(camera, gained), found[group]
+            mine[bundle] = mine.get(bundle, 0) + 1
+    return found
+
+
+def _pour(source: Bundles, into: dict[Bundle, int]) -> None:
+    if not into:
+        into.update(source)
+        return
+    for bundle, count in source.items():
+        into[bundle] = into.get(bundle, 0) + count

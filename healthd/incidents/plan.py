@@ -9,10 +9,10 @@ from __future__ import annotations
 import enum
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from healthd.incidents.choice import Group, fewest
 from healthd.incidents.incident import Incident, Kind
@@ -45,9 +45,9 @@ class Lift:
     kinds: frozenset[Kind]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One repair: how many cameras it turns good, and how many are good of how many assessed after it."""
+class Step(NamedTuple):
+    """One repair: how many cameras it turns good, and how many are good of how many assessed after it. A tuple, as
+    a dying city has hundreds of thousands of them."""
 
     incident: Incident
     cameras: int
@@ -125,28 +125,44 @@ def make_plan(
     over. The list is the shortest there is as long as no camera is in two incidents that each hold several; else
     it still reaches the target.
     """
-    return plan_of(holders_of(incidents), lifts, good, assessed, target)
+    known, needs = Needs(incidents), Counter[Bundle]()
+    for camera, one in lifts.items():
+        needs[known.bundle(camera, one)] += 1
+    return plan_of(known, needs, good, assessed, target)
 
 
-Holders = Mapping[str, Sequence[Incident]]
-"""Camera -> the open incidents that it is in."""
+class Bundle(NamedTuple):
+    """Cameras that are alike: good once the same incidents are repaired, each then with the same lift."""
+
+    needed: frozenset[str]  # ids of incidents; empty: none explains why the camera is bad
+    good: int
+    assessed: int
 
 
-def holders_of(incidents: Iterable[Incident]) -> Holders:
-    """Who holds each camera: worked out once for many plans."""
-    holders: dict[str, list[Incident]] = defaultdict(list)
-    for incident in {one.id: one for one in incidents}.values():
-        for camera in incident.camera_ids:
-            holders[camera].append(incident)
-    return holders
+Bundles = Mapping[Bundle, int]
+"""How many cameras there are of each bundle: a line that took 20,000 along is one, in every region."""
 
 
-def plan_of(
-    holders: Holders, lifts: Mapping[str, Lift], good: int, assessed: int, target: Fraction | None
-) -> Plan:
+class Needs:
+    """Which open incidents must be repaired before a camera is good: worked out once for many plans."""
+
+    def __init__(self, incidents: Iterable[Incident]) -> None:
+        self.incidents: Mapping[str, Incident] = {one.id: one for one in incidents}
+        self._holders: dict[str, list[Incident]] = defaultdict(list)
+        self._equal: dict[frozenset[str], frozenset[str]] = {}  # equal ones are one value, and are hashed once
+        for incident in self.incidents.values():
+            for camera in incident.camera_ids:
+                self._holders[camera].append(incident)
+
+    def bundle(self, camera: str, one: Lift) -> Bundle:
+        """Where a camera belongs."""
+        needed = frozenset([held.id for held in self._holders.get(camera, ()) if held.kind in one.kinds])
+        return Bundle(self._equal.setdefault(needed, needed), one.good, one.assessed)
+
+
+def plan_of(needs: Needs, bundles: Bundles, good: int, assessed: int, target: Fraction | None) -> Plan:
     """As `make_plan`."""
-    known, needs = _needs(holders, lifts)
-    unexplained = sum(1 for camera, one in lifts.items() if one.assessed <= 0 and camera not in needs)
+    unexplained = sum(count for one, count in bundles.items() if not one.needed and one.assessed <= 0)
     if target is None or not assessed:
         outcome = Outcome.NO_TARGET if target is None else Outcome.NOTHING_ASSESSED
         return Plan(outcome, good, assessed, target, (), unexplained)
@@ -154,91 +170,80 @@ def plan_of(
     missing = n * assessed - d * good
     if missing <= 0:
         return Plan(Outcome.REACHED, good, assessed, target, (), unexplained)
-    gains = {camera: d * lifts[camera].good - n * lifts[camera].assessed for camera in needs}
-    chosen = fewest(_groups(needs, gains), missing)
+    cost = _Cost(bundles, n, d)
+    chosen = fewest(cost.groups(), missing)
     outcome = Outcome.REACHABLE if chosen is not None else Outcome.OUT_OF_REACH
-    if chosen is None:
-        chosen = frozenset(incident for needed in needs.values() for incident in needed)
-    order = _in_order(chosen, needs, gains)
-    steps = tuple(_steps(order, known, needs, lifts, (good, assessed)))
+    order = cost.in_order(cost.cameras.keys() if chosen is None else chosen)
+    steps = tuple(_steps(order, needs.incidents, bundles, (good, assessed)))
     return Plan(outcome, good, assessed, target, steps, unexplained)
 
 
-_Needs = Mapping[str, frozenset[str]]
-"""Camera -> the incidents that must all be repaired before it is good."""
+class _Cost:
+    """What the repairs of some bundles gain towards a target of n ÷ d, in units of 1 ÷ d of a camera."""
 
+    def __init__(self, bundles: Bundles, n: int, d: int) -> None:
+        self.cameras: Counter[str] = Counter()  # incident -> those that need it
+        self.alone: Counter[str] = Counter()  # incident -> gain of the bundles that need nothing else
+        self.several: dict[frozenset[str], int] = defaultdict(int)  # incidents that are needed together -> gain
+        for (needed, good, assessed), count in bundles.items():
+            gain = (d * good - n * assessed) * count
+            for incident in needed:
+                self.cameras[incident] += count
+            if len(needed) == 1:
+                self.alone[next(iter(needed))] += gain
+            elif needed:
+                self.several[needed] += gain
 
-def _needs(holders: Holders, lifts: Mapping[str, Lift]) -> tuple[Mapping[str, Incident], _Needs]:
-    """The incidents by id that these cameras need, and who needs which."""
-    known: dict[str, Incident] = {}
-    needs = {}
-    for camera, one in lifts.items():
-        needed = [incident for incident in holders.get(camera, ()) if incident.kind in one.kinds]
-        if needed:
-            needs[camera] = frozenset(incident.id for incident in needed)
-            known.update((incident.id, incident) for incident in needed)
-    return known, needs
+    def groups(self) -> Sequence[Group]:
+        """Each camera goes with the largest incident that it is in; the others are further repairs for it."""
+        further: dict[str, list[tuple[int, frozenset[str]]]] = defaultdict(list)
+        for needed, gain in self.several.items():
+            hub = min(needed, key=lambda incident: (-self.cameras[incident], incident))
+            further[hub].append((gain, needed - {hub}))
+        names = sorted(self.alone.keys() | further.keys()) if further else self.alone
+        return [Group(hub, self.alone[hub], further.get(hub, ())) for hub in names]
 
-
-def _groups(needs: _Needs, gains: Mapping[str, int]) -> list[Group]:
-    """Each camera goes with the largest incident that it is in; the others are further repairs for it alone."""
-    sizes = Counter(incident for needed in needs.values() for incident in needed)
-    own: Counter[str] = Counter()
-    further: dict[str, list[tuple[int, frozenset[str]]]] = defaultdict(list)
-    for camera, needed in needs.items():
-        hub = min(needed, key=lambda incident: (-sizes[incident], incident))
-        if len(needed) == 1:
-            own[hub] += gains[camera]
-        else:
-            further[hub].append((gains[camera], needed - {hub}))
-    return [Group(hub, own[hub], further.get(hub, ())) for hub in sorted(own.keys() | further.keys())]
-
-
-def _in_order(chosen: frozenset[str], needs: _Needs, gains: Mapping[str, int]) -> list[str]:
-    """The chosen repairs, always next the one that lifts most after those before it."""
-    waiting = {camera: set(needed) for camera, needed in needs.items() if needed <= chosen}
-    held: dict[str, list[str]] = defaultdict(list)
-    gain: Counter[str] = Counter()
-    for camera, needed in waiting.items():
-        for incident in needed:
-            held[incident].append(camera)
-        if len(needed) == 1:
-            gain[min(needed)] += gains[camera]
-    heap = [(-gain[incident], -len(held[incident]), incident) for incident in chosen]
-    heapq.heapify(heap)
-    order: list[str] = []
-    done: set[str] = set()
-    while heap:
-        lifted, _, incident = heapq.heappop(heap)
-        if incident in done or -lifted != gain[incident]:
-            continue
-        order.append(incident)
-        done.add(incident)
-        for camera in held[incident]:
-            waiting[camera].discard(incident)
-            if len(waiting[camera]) == 1:
-                last = min(waiting[camera])
-                gain[last] += gains[camera]
-                heapq.heappush(heap, (-gain[last], -len(held[last]), last))
-    return order
+    def in_order(self, chosen: Set[str]) -> Sequence[str]:
+        """The chosen repairs, always next the one that lifts most after those before it."""
+        waiting = [(set(needed), gain) for needed, gain in self.several.items() if needed <= chosen]
+        held: dict[str, list[int]] = defaultdict(list)
+        for number, (needed, _) in enumerate(waiting):
+            for incident in needed:
+                held[incident].append(number)
+        gain = {incident: self.alone[incident] for incident in chosen}
+        heap = [(-gain[incident], -self.cameras[incident], incident) for incident in chosen]
+        if not waiting:
+            return [incident for _, _, incident in sorted(heap)]
+        heapq.heapify(heap)
+        order: dict[str, None] = {}
+        while heap:
+            lifted, _, incident = heapq.heappop(heap)
+            if incident in order or -lifted != gain[incident]:
+                continue
+            order[incident] = None
+            for number in held[incident]:
+                needed, more = waiting[number]
+                needed.discard(incident)
+                if len(needed) == 1:
+                    last = min(needed)
+                    gain[last] += more
+                    heapq.heappush(heap, (-gain[last], -self.cameras[last], last))
+        return [*order]
 
 
 def _steps(
-    order: Sequence[str],
-    known: Mapping[str, Incident],
-    needs: _Needs,
-    lifts: Mapping[str, Lift],
-    now: tuple[int, int],
+    order: Sequence[str], known: Mapping[str, Incident], bundles: Bundles, now: tuple[int, int]
 ) -> Iterator[Step]:
     """The figures after each repair; `now`: (good, assessed) before the first."""
     good, assessed = now
     place = {incident: number for number, incident in enumerate(order)}
-    turning: dict[str, list[str]] = defaultdict(list)  # by the last repair that a camera needs
-    for camera, needed in needs.items():
-        if needed <= place.keys():
-            turning[max(needed, key=place.__getitem__)].append(camera)
-    for incident in order:
-        turned = sum(lifts[camera].good for camera in turning[incident])
-        good += turned
-        assessed += sum(lifts[camera].assessed for camera in turning[incident])
-        yield Step(known[incident], turned, good, assessed)
+    turned, entered = [0] * len(order), [0] * len(order)  # by the last repair that a bundle needs
+    for (needed, more_good, more_assessed), count in bundles.items():
+        if needed and needed <= place.keys():
+            last = max(map(place.__getitem__, needed))
+            turned[last] += more_good * count
+            entered[last] += more_assessed * count
+    for incident, cameras, more in zip(order, turned, entered, strict=True):
+        good += cameras
+        assessed += more
+        yield Step(known[incident], cameras, good, assessed)
