@@ -10,6 +10,7 @@ import struct
 REPLY = {socket.AF_INET: 0, socket.AF_INET6: 129}  # ICMP types, by family
 REQUEST = {socket.AF_INET: 8, socket.AF_INET6: 128}
 ERRORS = {socket.AF_INET: (3, 11), socket.AF_INET6: (1, 3)}  # destination unreachable, time exceeded
+SOURCE = {socket.AF_INET: slice(4, 8), socket.AF_INET6: slice(8, 24)}  # the address in a struct sockaddr
 NAME_BYTES = {socket.AF_INET: 16, socket.AF_INET6: 28}  # struct sockaddr_in, sockaddr_in6
 _PROTOCOL = {socket.AF_INET: socket.IPPROTO_ICMP, socket.AF_INET6: socket.IPPROTO_ICMPV6}
 
@@ -19,6 +20,7 @@ _MEMINFO = struct.Struct("=9I")  # the last one: packets that the socket dropped
 
 _IOVEC = struct.Struct("@PN")
 _MMSGHDR = struct.Struct("@PIPNPNi0PI0P")  # name, its size, iovec, count, control, its size, flags; bytes moved
+_NAME_V4, _NAME_V6 = struct.Struct("@H2x4s8x"), struct.Struct("@H2x4x16sI")  # family, address; scope
 _TIME = struct.Struct("@Niill")  # control message: its size, level, type; seconds, nanoseconds
 _NAME_ROOM, CONTROL_BYTES = 32, 64
 
@@ -56,38 +58,33 @@ class Vector:
         sent: int = self._sendmmsg(sock.fileno(), headers, end - first, socket.MSG_DONTWAIT)
         return sent if sent > 0 else -ctypes.get_errno()
 
-    def receive(self, sock: socket.socket) -> list[tuple[int, float | None]]:
-        """Read up to `count` waiting messages: each one's size, and when the kernel got it (UTC seconds)."""
+    def receive(self, sock: socket.socket) -> list[tuple[int, int, float | None]]:
+        """Read up to `count` waiting messages: where each one begins and its data ends in `records`, and when the
+        kernel got it (UTC seconds)."""
         ctypes.memmove(self._headers, self._pristine, len(self._pristine))  # the kernel writes its sizes into them
         got = self._recvmmsg(sock.fileno(), self._headers, self.count, socket.MSG_DONTWAIT, None)
         if got < 0 and ctypes.get_errno() != errno.EAGAIN:
             # An error pending on the socket is told once, in place of the messages behind it.
             got = self._recvmmsg(sock.fileno(), self._headers, self.count, socket.MSG_DONTWAIT, None)
-        arrivals: list[tuple[int, float | None]] = []
-        for slot in range(got):
-            header = _MMSGHDR.unpack_from(self._headers, slot * _MMSGHDR.size)
-            at = None
+        arrivals: list[tuple[int, int, float | None]] = []
+        at = 0
+        for header in _MMSGHDR.iter_unpack(memoryview(self._headers)[: max(got, 0) * _MMSGHDR.size]):
+            stamp = None
             if header[5] >= _TIME.size:
-                stamp = _TIME.unpack_from(self.records, slot * self.stride + _NAME_ROOM)
-                at = stamp[3] + stamp[4] * 1e-9
-            arrivals.append((header[7], at))
+                _, _, _, seconds, nanoseconds = _TIME.unpack_from(self.records, at + _NAME_ROOM)
+                stamp = seconds + nanoseconds * 1e-9
+            arrivals.append((at, at + self.data_at + header[7], stamp))
+            at += self.stride
         return arrivals
 
 
-def resolve(address: str) -> tuple[socket.AddressFamily, bytes, bytes]:
-    """Family, struct sockaddr and packed form of an address literal; raises OSError."""
+def resolve(address: str) -> tuple[socket.AddressFamily, bytes]:
+    """Family and struct sockaddr of an address literal; raises OSError."""
     if ":" not in address:
-        packed = socket.inet_pton(socket.AF_INET, address)
-        return socket.AF_INET, struct.pack("@H2x4s8x", socket.AF_INET, packed), packed
+        return socket.AF_INET, _NAME_V4.pack(socket.AF_INET, socket.inet_pton(socket.AF_INET, address))
     host, _, zone = address.partition("%")
-    packed = socket.inet_pton(socket.AF_INET6, host)
     scope = (int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)) if zone else 0
-    return socket.AF_INET6, struct.pack("@H2x4x16sI", socket.AF_INET6, packed, scope), packed
-
-
-def source_of(records: bytearray, at: int, family: socket.AddressFamily) -> bytearray:
-    """The packed address in the struct sockaddr at `at`."""
-    return records[at + 4 : at + 8] if family == socket.AF_INET else records[at + 8 : at + 24]
+    return socket.AF_INET6, _NAME_V6.pack(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, host), scope)
 
 
 def open_icmp(family: socket.AddressFamily, ident: bytes, buffer_bytes: int) -> tuple[socket.socket, bool]:

@@ -23,8 +23,9 @@ from typing import Any, TypeAlias
 
 from pydantic import Field
 
-from probes.base import CheckOptions, Duration, ProbeKind, Reason, Resources, Result, Target
-from probes.icmp import ROUTE_ERRORS, EchoEngine, Ending, Packet
+from probes.base import CheckOptions, Duration, Outcome, ProbeKind, Reason, Resources, Result, Target
+from probes.icmp import EchoEngine
+from probes.icmp_lane import ROUTE_ERRORS, Ending, Packet
 
 log = logging.getLogger("probes.ping")
 
@@ -54,7 +55,7 @@ class PingProbe:
     """ICMP goes over one shared socket per address family, without a task per camera.
 
     An asking takes at most `timeout` + (packets - 1) x `packet_spacing` and two ticks of the engine, after waiting
-    for its place: per tick BURST packets leave, and CONNECTS_AT_ONCE connects are open at a time.
+    for its place: packets leave as fast as this machine sends, and CONNECTS_AT_ONCE connects are open at a time.
     """
 
     def __init__(self, options: PingOptions) -> None:
@@ -139,6 +140,10 @@ def judge(packets: Sequence[Packet]) -> Result:
     Any answer makes it ok. Otherwise one packet that this machine did not send, or whose answer it may have
     dropped, leaves it unknown: that packet could have been the one to be answered.
     """
+    if len(packets) == 1 and packets[0].ending is Ending.ANSWERED:
+        rtt = packets[0].rtt_seconds
+        values = {**_ONE_ANSWER, "rtt_min_seconds": rtt, "rtt_avg_seconds": rtt, "rtt_max_seconds": rtt}
+        return Result(Outcome.OK, Reason.OK, values=values)
     rtts = [packet.rtt_seconds for packet in packets if packet.ending is Ending.ANSWERED]
     ours = [packet for packet in packets if packet.ending in _OUR_FAULT]
     if ours and not rtts:
@@ -158,6 +163,9 @@ _OUR_FAULT = {
     Ending.FORBIDDEN: Reason.LOCAL,
     Ending.OVERLOAD: Reason.OVERLOAD,
 }
+
+# Nearly all results are of one packet that was answered: what these have in common, made once.
+_ONE_ANSWER = {"sent": 1, "received": 1, "loss_ratio": 0.0, "jitter_seconds": 0.0}
 
 
 def _answered(sent: int, rtts: Sequence[float]) -> Result:

@@ -20,7 +20,8 @@ from typing import Protocol
 
 import pytest
 
-from probes.icmp import BUFFER_BYTES, TICK_SECONDS, EchoEngine, Ending, Packet
+from probes.icmp import BUFFER_BYTES, TICK_SECONDS, EchoEngine
+from probes.icmp_lane import Ending, Packet
 
 ROOT = Path(__file__).parent.parent
 DEAD = "127.251.0.0/16"

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parent.parent
 FLOORS = (
     "probes.picture",
     "probes.base probes.ber probes.icmp_socket probes.mib probes.port_names probes.soap",
-    "probes.icmp probes.login probes.snmp_session",
-    "probes.http probes.snmp_exchange",
+    "probes.icmp_lane probes.login probes.snmp_session",
+    "probes.http probes.icmp probes.snmp_exchange",
     "probes.snmp_rows",
     "probes.ports probes.walk",
     "probes.tables",

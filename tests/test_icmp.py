@@ -8,10 +8,11 @@ import resource
 import shutil
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
-from probes.icmp import Ending
+from probes.icmp_lane import BURST, Ending, Packet
 from tests.echoes import (
     DEAD,
     DEAD_ADDRESSES,
@@ -121,6 +122,29 @@ async def test_more_than_there_are_sequence_numbers(new_engine: NewEngine, dead:
     answers = await ask(engine, dead * 33 + live(100))
     assert endings(answers) == {Ending.TIMEOUT: 66_000, Ending.ANSWERED: 100}
     assert all(packet.ending is Ending.ANSWERED for (packet,) in answers[-100:])
+
+
+@root_only
+async def test_burst_lets_others_run(new_engine: NewEngine) -> None:
+    """Thousands of packets leave without a pause, yet other work of the loop has its turn after each 128."""
+    turns, delivered, complete = 0, [(0, 0)], asyncio.Event()
+
+    def other_work() -> None:
+        nonlocal turns
+        turns += 1
+        asyncio.get_running_loop().call_soon(other_work)
+
+    def deliver(answers: list[tuple[int, tuple[Packet, ...]]]) -> None:
+        delivered.append((turns, delivered[-1][1] + len(answers)))
+        if delivered[-1][1] == 5000:
+            complete.set()
+
+    new_engine(2.0).ping(live(5000), 1, deliver)
+    other_work()
+    await asyncio.wait_for(complete.wait(), 20)
+    steps = [(now - before, more - had) for (before, had), (now, more) in pairwise(delivered)]
+    assert min(turned for turned, _ in steps) >= 1
+    assert max(answers for _, answers in steps) <= BURST
 
 
 @root_only

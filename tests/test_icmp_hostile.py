@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from probes.icmp import DROP_REASONS, Ending
+from probes.icmp_lane import DROP_REASONS, Ending
 from tests.echoes import (
     DEAD,
     DEAD_ADDRESSES,

@@ -16,7 +16,7 @@ import pytest
 from pydantic import ValidationError
 
 from probes.base import BatchProbe, Outcome, Reason, Resources, Result, Target
-from probes.icmp import Ending, Packet
+from probes.icmp_lane import Ending, Packet
 from probes.ping import CONNECTS_AT_ONCE, KIND, PingOptions, PingProbe, connect, judge
 from tests.echoes import DEAD, DEAD_ADDRESSES, filtered, in_namespace, root_only
 
