@@ -1,6 +1,7 @@
 """Findings of the picture that an operator marked as false: what is given back, and what is stricter from then on.
 
-Nothing stored is changed: a mark is a record of its own, and histories are read with it in mind. Pure.
+Nothing stored is changed: a mark is a record of its own, and so is its withdrawal; histories are read with them in
+mind. Pure.
 """
 
 from __future__ import annotations
@@ -34,39 +35,67 @@ class FalseAlarm:
 
     def as_change(self) -> LeverChange:
         """The record that is stored and listed."""
-        after = {
+        return LeverChange(
+            self.start, LEVER, self.camera, None, self._text(), self.author, recorded=self.recorded, note=self.note
+        )
+
+    def as_withdrawal(self, author: str, recorded: Moment, note: str = "") -> LeverChange:
+        """The record that this mark holds no longer: the finding counts again."""
+        return LeverChange(
+            self.start, LEVER, self.camera, self._text(), None, author, recorded=recorded, note=note
+        )
+
+    def _text(self) -> str:
+        said = {
             "fault": self.fault,
             "start": self.start,
             "end": self.end,
             "value": self.value,
             "threshold": self.threshold,
         }
-        text = json.dumps(after, sort_keys=True)
-        return LeverChange(
-            self.start, LEVER, self.camera, None, text, self.author, recorded=self.recorded, note=self.note
-        )
+        return json.dumps(said, sort_keys=True)
 
 
 def false_alarms(changes: Iterable[LeverChange]) -> dict[str, list[FalseAlarm]]:
-    """camera -> its marks, out of the records of all levers. Raises ValueError, KeyError or TypeError for a record
-    that healthd did not write."""
+    """camera -> its marks that hold, out of the records of all levers in the order of time, those of one moment in
+    the order in which they were written. Raises ValueError, KeyError or TypeError for a record that healthd did
+    not write."""
     found: dict[str, list[FalseAlarm]] = {}
     for change in changes:
-        if change.lever == LEVER and change.after is not None:
-            said: dict[str, Any] = json.loads(change.after)
-            one = FalseAlarm(
-                change.subject,
-                str(said["fault"]),
-                int(said["start"]),
-                int(said["end"]),
-                float(said["value"]),
-                float(said["threshold"]),
-                change.author,
-                change.recorded,
-                change.note,
-            )
-            found.setdefault(one.camera, []).append(one)
+        one = alarm_of(change)
+        if one is None:
+            continue
+        mine = found.setdefault(one.camera, [])
+        if change.after is None:
+            mine[:] = [other for other in mine if (other.fault, other.start) != (one.fault, one.start)]
+        else:
+            mine.append(one)
     return found
+
+
+def alarm_of(change: LeverChange) -> FalseAlarm | None:
+    """The mark that a record sets or, with nothing after it, withdraws; None for records of other levers. Raises
+    like `false_alarms`."""
+    text = change.after or change.before
+    if change.lever != LEVER or text is None:
+        return None
+    said: dict[str, Any] = json.loads(text)
+    return FalseAlarm(
+        change.subject,
+        str(said["fault"]),
+        int(said["start"]),
+        int(said["end"]),
+        float(said["value"]),
+        float(said["threshold"]),
+        change.author,
+        change.recorded,
+        change.note,
+    )
+
+
+def reaching(changes: Iterable[LeverChange], start: Moment) -> list[LeverChange]:
+    """Marks, and withdrawals of marks, whose seconds reach beyond `start`."""
+    return [change for change in changes if (one := alarm_of(change)) is not None and one.end > start]
 
 
 def given_back(timeline: Sequence[Entry], alarms: Sequence[FalseAlarm], end: Moment = FOREVER) -> list[Entry]:

@@ -23,7 +23,7 @@ from healthd.kept import kept_file, kept_reports
 from healthd.live import Live, Page
 from healthd.metrics import MetricsPage
 from healthd.model import Camera, Device, Exemption, Flip, Moment
-from healthd.picture_desk import mark_false, note_rebase
+from healthd.picture_desk import mark_false, note_rebase, thresholds_of, withdraw_mark
 from healthd.picture_evidence import PictureEvidence
 from healthd.platforms.watch import Standing
 from healthd.prober import PING, Prober
@@ -98,6 +98,9 @@ class Front:
             end_exemption=self._end_exemption,
             mark_false=self._mark_false,
             taken_back=self._taken_back,
+            withdraw_mark=self._withdraw_mark,
+            withdrawn=self._withdrawn,
+            picture_stats=self._picture_stats,
             note_rebase=lambda camera, by, note: note_rebase(self.store, camera, by=by, now=self.now(), note=note),
             begin_anew=self._begin_anew,
             thumbnails=lambda camera: [one.at for one in self.pictures.of_camera(camera)],
@@ -130,6 +133,10 @@ class Front:
 
     async def _told(self, arguments: Sequence[str]) -> Ended:
         command = ["rates", "-c", str(self.setup().config.path), *arguments, "--json"]
+        return await run_command(command, longest_seconds=_LONGEST_RATES_SECONDS, nice=_SOMEBODY_WAITS)
+
+    async def _picture_stats(self, arguments: Sequence[str]) -> Ended:
+        command = ["picture", "stats", "-c", str(self.setup().config.path), *arguments, "--json"]
         return await run_command(command, longest_seconds=_LONGEST_RATES_SECONDS, nice=_SOMEBODY_WAITS)
 
     async def _hook(self, name: str, body: bytes) -> tuple[int, str]:
@@ -174,6 +181,18 @@ class Front:
         if alarm.end >= alarm.recorded:
             self.core.take_back(alarm.camera, alarm.fault, alarm.end)
         self.keep()
+        self.regraded()
+
+    def _withdraw_mark(self, camera: str, fault: str, by: str, note: str, at: Moment | None) -> FalseAlarm:
+        try:
+            return withdraw_mark(self.store, camera, fault, by=by, now=self.now(), at=at, note=note)
+        except StoreError as error:
+            raise Wrong(str(error)) from error
+
+    def _withdrawn(self, alarm: FalseAlarm) -> None:
+        """The thresholds of the marks that are left hold, and the windows are made anew."""
+        left = thresholds_of(self.store.false_alarms().get(alarm.camera, []))
+        self.core.gallery.marked[alarm.camera] = left
         self.regraded()
 
     def _begin_anew(self, camera: str) -> None:

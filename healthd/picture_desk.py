@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from healthd.false_alarms import REBASE, FalseAlarm, Spell, false_alarms, spells
 from healthd.model import LeverChange, Moment
 from healthd.problems import Wrong, did_you_mean
@@ -15,8 +17,7 @@ def mark_false(
 ) -> FalseAlarm:
     """Keep the mark on the spell of `fault` that held at `at` (None: the latest). On the disk when this returns.
     Blocking. Raises Wrong, or StoreError: then nothing is marked."""
-    if fault not in list(Fault):
-        raise Wrong(f'"{fault}" is not a fault', did_you_mean(fault, [*Fault], f"there are {', '.join(Fault)}"))
+    _known_fault(fault)
     spell = _spell(store, camera, Fault(fault), at)
     known = false_alarms(store.lever_changes()).get(camera, [])
     if any(one.fault == fault and one.start == spell.start for one in known):
@@ -26,6 +27,27 @@ def mark_false(
     alarm = FalseAlarm(camera, fault, spell.start, end, value, threshold, by, now, note)
     store.write(Batch(levers=[alarm.as_change()]))
     return alarm
+
+
+def withdraw_mark(
+    store: Store, camera: str, fault: str, *, by: str, now: Moment, at: Moment | None = None, note: str = ""
+) -> FalseAlarm:
+    """Keep that a mark of `fault` holds no longer, the one that covers `at` (None: the latest): its seconds count
+    as they were found, and its threshold goes. Returns the mark. Blocking. Raises Wrong, or StoreError."""
+    _known_fault(fault)
+    marks = [one for one in false_alarms(store.lever_changes()).get(camera, []) if one.fault == fault]
+    held = [one for one in marks if at is None or one.start <= at < one.end]
+    if not held:
+        when = "holds at that time" if at is not None else "holds"
+        raise Wrong(f"{camera}: no mark of {fault} {when}", "see `healthd changes`")
+    mark = max(held, key=lambda one: one.start)
+    store.write(Batch(levers=[mark.as_withdrawal(by, now, note)]))
+    return mark
+
+
+def _known_fault(fault: str) -> None:
+    if fault not in list(Fault):
+        raise Wrong(f'"{fault}" is not a fault', did_you_mean(fault, [*Fault], f"there are {', '.join(Fault)}"))
 
 
 def _spell(store: Store, camera: str, fault: Fault, at: Moment | None) -> Spell:
@@ -54,13 +76,17 @@ def note_rebase(store: Store, camera: str, *, by: str, now: Moment, note: str = 
 
 
 def own_thresholds(store: Store) -> dict[str, dict[Fault, float]]:
-    """camera -> the stricter thresholds that marks set; of several the strictest. Blocking. Raises StoreError."""
+    """camera -> the stricter thresholds that marks set. Blocking. Raises StoreError."""
+    return {camera: thresholds_of(alarms) for camera, alarms in store.false_alarms().items() if alarms}
+
+
+def thresholds_of(alarms: Iterable[FalseAlarm]) -> dict[Fault, float]:
+    """The stricter thresholds that one camera's marks set; of several of a fault the strictest."""
     from probes.picture.rules import BELOW
 
-    found: dict[str, dict[Fault, float]] = {}
-    for camera, alarms in false_alarms(store.lever_changes()).items():
-        for one in alarms:
-            mine, fault = found.setdefault(camera, {}), Fault(one.fault)
-            known = mine.get(fault, one.threshold)
-            mine[fault] = min(known, one.threshold) if fault in BELOW else max(known, one.threshold)
+    found: dict[Fault, float] = {}
+    for one in alarms:
+        fault = Fault(one.fault)
+        known = found.get(fault, one.threshold)
+        found[fault] = min(known, one.threshold) if fault in BELOW else max(known, one.threshold)
     return found

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from healthd.false_alarms import FalseAlarm, false_alarms, given_back, precisions, spells
+from healthd.figures.ledger import lines_of, told_mark
+from healthd.filings.exemptions import Cover
+from healthd.filings.levers import Moves, lines
 from healthd.model import Axis, Change, Flip, Placement, State
-from healthd.picture_desk import mark_false, own_thresholds
+from healthd.picture_desk import mark_false, own_thresholds, withdraw_mark
 from healthd.problems import Wrong
-from healthd.rates.timeline import Entry
+from healthd.rates.buckets import Bucket
+from healthd.rates.explain import Entry as Told
+from healthd.rates.timeline import Entry, Watch
 from healthd.store import Batch, Store
 from probes.picture.verdict import Fault
 
@@ -157,6 +163,46 @@ def test_a_finding_is_marked_once(store: Store) -> None:
     mark_false(store, "c1", "blur", by="Li", now=30 * HOUR)
     with pytest.raises(Wrong, match="was marked already"):
         mark_false(store, "c1", "blur", by="Wu", now=31 * HOUR)
+
+
+def test_a_mark_can_be_withdrawn(store: Store) -> None:
+    """The finding counts again and the threshold goes; mark and withdrawal both stay as records."""
+    mark_false(store, "c1", "blur", by="Li", now=30 * HOUR, note="dew")
+    withdraw_mark(store, "c1", "blur", by="Wu", now=31 * HOUR, at=6 * HOUR, note="it was the lens after all")
+    assert picture(store) == picture(store, as_found=True)
+    assert own_thresholds(store) == {}
+    marked, withdrawn = store.lever_changes()
+    assert (marked.author, marked.after is None, withdrawn.author, withdrawn.after) == ("Li", False, "Wu", None)
+    assert (withdrawn.at, withdrawn.recorded, withdrawn.note) == (5 * HOUR, 31 * HOUR, "it was the lens after all")
+    with pytest.raises(Wrong, match="no mark of blur holds"):
+        withdraw_mark(store, "c1", "blur", by="Wu", now=32 * HOUR)
+    mark_false(store, "c1", "blur", by="Li", now=33 * HOUR)
+    assert picture(store) == line((1, ""), (20, "noise"))
+    assert own_thresholds(store) == {"c1": {Fault.BLUR: 0.36}}
+
+
+def test_a_mark_is_listed_wherever_its_seconds_reach(store: Store) -> None:
+    """Asked for a period that begins within the finding: the mark is among its changes, and no older one."""
+    mark_false(store, "c1", "blur", by="Li", now=30 * HOUR)
+    withdraw_mark(store, "c1", "blur", by="Wu", now=31 * HOUR)
+    assert [one.author for one in store.lever_changes(8 * HOUR, 40 * HOUR)] == ["Li", "Wu"]
+    assert store.lever_changes(9 * HOUR, 40 * HOUR) == []
+    history = next(store.histories(HOUR, 40 * HOUR))
+    moves = Moves((), Cover((), {}, ()), (), store.lever_changes(8 * HOUR, 40 * HOUR))
+    told = lines(moves, [history], Watch([(HOUR, 40 * HOUR)], ZoneInfo("UTC"), 8 * HOUR, 40 * HOUR))
+    assert [(one.before, one.after, one.camera_ms) for one in told] == [("", "blur", HOUR), ("blur", "", HOUR)]
+
+
+def test_a_ledger_names_the_mark(store: Store) -> None:
+    """Whoever asks why a second counts as good is told who said so."""
+    mark_false(store, "c1", "blur", by="Li", now=30 * HOUR, note="dew")
+    (mark,) = store.false_alarms()["c1"]
+    good = [Told(a * HOUR, b * HOUR, Bucket.GOOD, State.ONLINE, State.GOOD, (), "") for a, b in ((1, 5), (5, 20))]
+    assert [one.marks for one in lines_of(good, (), [mark])] == [[], [mark]]
+    assert told_mark(mark, ZoneInfo("UTC")) == (
+        "blur of 1970-01-01T05:00:00+00:00 to 1970-01-01T09:00:00+00:00 marked as false by Li "
+        "at 1970-01-02T06:00:00+00:00: dew"
+    )
 
 
 def test_precision_counts_findings_and_marks(store: Store) -> None:

@@ -69,9 +69,13 @@ def say_and_look(config: Path, camera: str) -> None:
         wait_until(lambda: shown()["state"] == "good")
         stats = json.loads(healthd("picture", "stats", "-c", str(config), "--json").stdout)
         assert stats == [{"fault": "stripes", "found": 1, "marked": 1, "precision": 0.0}]
+        assert json.loads(running.get("/api/v1/pictures/stats?from=2020-01-01")[1]) == stats
+        assert running.get("/api/v1/pictures/stats?from=soon")[0] == 400
+        assert post(running, f"{path}/picture/false/withdraw", {"fault": "blur", "by": "Wu"})[0] == 409
         assert post(running, f"{path}/picture/rebase", {"by": "Wu", "note": "new pole"})[0] == 200
         assert running.program.stop() == 0
     look(config, camera)
+    withdrawn(config, camera)
     healthd("picture", "rebase", "-c", str(config), camera, "--by", "Wu")  # nobody runs: the store itself
     with store_of(config) as store:
         assert [one.lever for one in store.lever_changes() if one.subject == camera][-2:] == ["rebase", "rebase"]
@@ -93,6 +97,18 @@ def look(config: Path, camera: str) -> None:
     dates = ("--from", "2020-01-01", "--to", "2100-01-01", "--rate", "intact", "--profile", "default")
     (row,) = [one for one in rates(config, *dates, "--by", "camera", "--camera", camera) if one["class"] == "all"]
     assert row["good_seconds"] == row["assessed_seconds"] > 0
+
+
+def withdrawn(config: Path, camera: str) -> None:
+    """By the store itself, for nobody runs: the seconds count as bad again, and both records are listed."""
+    done = healthd("picture", "false", "-c", str(config), camera, "stripes", "--withdraw", "--by", "Wu")
+    assert done.stdout == f"{camera}: mark of stripes withdrawn, the finding counts again\n"
+    changes = json.loads(healthd("changes", "-c", str(config), "--from", "2020-01-01", "--json").stdout)
+    told = [(one["author"], one["before"], one["after"]) for one in changes if one["lever"] == "false_alarm"]
+    assert told == [("Li", None, "stripes"), ("Wu", "stripes", None)]
+    dates = ("--from", "2020-01-01", "--to", "2100-01-01", "--rate", "intact", "--profile", "default")
+    (row,) = [one for one in rates(config, *dates, "--by", "camera", "--camera", camera) if one["class"] == "all"]
+    assert row["good_seconds"] < row["assessed_seconds"]
 
 
 class store_of:  # noqa: N801 (reads as a function)

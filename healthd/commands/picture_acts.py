@@ -19,7 +19,7 @@ from healthd.folding.picture_state import without_faults
 from healthd.folding.state import Holding, forget
 from healthd.model import Axis, Flip, Moment, State
 from healthd.periods import parse_moment
-from healthd.picture_desk import mark_false, note_rebase
+from healthd.picture_desk import mark_false, note_rebase, withdraw_mark
 from healthd.problems import Wrong, did_you_mean
 from healthd.setup import Setup, read_setup
 from healthd.store import Batch, Store
@@ -55,6 +55,11 @@ def _add_false(commands: Commands) -> None:
     parser.add_argument("camera", metavar="CAMERA", help="the camera's id")
     parser.add_argument("fault", metavar="FAULT", help="as it is named in its findings, such as blur")
     parser.add_argument("--at", metavar="T", help="a moment at which it was found; left out: the latest finding")
+    parser.add_argument(
+        "--withdraw",
+        action="store_true",
+        help="the other way round: a mark was wrong, its finding counts again, by a record of its own",
+    )
     _add_people(parser)
     parser.set_defaults(work=_false)
 
@@ -95,15 +100,23 @@ def _false(arguments: argparse.Namespace) -> int:
     if at is not None:
         said["at"] = _iso(at)
 
-    def offline(store: Store, now: Moment) -> None:
+    def withdraw(store: Store, now: Moment) -> None:
+        withdraw_mark(store, arguments.camera, arguments.fault, by=by, now=now, at=at, note=arguments.note)
+
+    def mark(store: Store, now: Moment) -> None:
         mark_false(store, arguments.camera, arguments.fault, by=by, now=now, at=at, note=arguments.note)
         held = _held(store, arguments.camera)
         _, flip = without_faults(held, {arguments.fault}, now, "marked false")
         if flip is not None and (at is None or at >= held.since):
             store.write(Batch(flips=[_of(flip, arguments.camera)]))
 
-    _tell(setup, f"/api/v1/cameras/{quote(arguments.camera, safe='')}/picture/false", said, offline)
-    print(f"{arguments.camera}: {arguments.fault} marked as false")
+    path = f"/api/v1/cameras/{quote(arguments.camera, safe='')}/picture/false"
+    if arguments.withdraw:
+        _tell(setup, f"{path}/withdraw", said, withdraw)
+        print(f"{arguments.camera}: mark of {arguments.fault} withdrawn, the finding counts again")
+    else:
+        _tell(setup, path, said, mark)
+        print(f"{arguments.camera}: {arguments.fault} marked as false")
     return 0
 
 
@@ -184,10 +197,7 @@ def _stats(arguments: argparse.Namespace) -> int:
     finally:
         store.close()
     if arguments.json:
-        rows = [
-            {"fault": one.fault, "found": one.found, "marked": one.marked, "precision": one.ratio} for one in found
-        ]
-        print_json(rows)
+        print_json([_as_json(one) for one in found])
         return 0
     if not found:
         print("No fault of a picture was found in this time.")

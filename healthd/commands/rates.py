@@ -25,7 +25,7 @@ from healthd.commands.scores import print_scores
 from healthd.config import Config
 from healthd.figures.assessed import assessed_figures, found_against
 from healthd.figures.attributed import attributed_figures
-from healthd.figures.ledger import Ledger, ledgers, told
+from healthd.figures.ledger import Ledger, ledgers, told, told_mark
 from healthd.figures.period import Figures, figures, standing_of
 from healthd.incidents.attribution import ATTRIBUTED, DOORS
 from healthd.model import CLASSES, Moment
@@ -290,6 +290,8 @@ def _tell(ledger: Ledger, zone: ZoneInfo) -> None:
             print(f"    {iso(part.start, zone)} to {iso(part.end, zone)} {part.bucket.name.lower()}: {part.why}")
         for flip in line.flips:
             print(f"    {told(flip, zone)}")
+        for mark in line.marks:
+            print(f"    {told_mark(mark, zone)}")
     _tell_frozen(ledger)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from healthd.false_alarms import FalseAlarm
 from healthd.figures.period import Final, final_month, watch_of
 from healthd.model import Axis, Flip
 from healthd.periods import Span, iso
@@ -21,12 +22,14 @@ from healthd.store import Store
 class Line:
     """One interval, head or day. `flips`: the changes of state that began in it, or since the head before, with
     the results that decided each; of the first line those that held when the period began. `good`, `assessed`:
-    running sums up to its end, in ms, heads or days."""
+    running sums up to its end, in ms, heads or days. `marks`: the findings marked as false that
+    would have counted in it."""
 
     entry: Entry
     flips: Sequence[Flip]
     good: int
     assessed: int
+    marks: Sequence[FalseAlarm] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Ledger:
                     **line.entry.as_json(zone),
                     **_counted(timed, line.good, line.assessed),
                     "decided_by": [flip_json(flip, zone) for flip in line.flips],
+                    "marked_false": [_mark_json(mark, zone) for mark in line.marks],
                 }
                 for line in self.lines
             ],
@@ -89,13 +93,18 @@ def ledgers(store: Store, setup: Setup, span: Span, camera: str) -> list[Ledger]
     frozen = _frozen(final, camera) if final else {}
     watch = watch_of(store, setup.config.timezone, span)
     [history] = store.histories(span.start, span.end, cameras={camera})
-    flips = _flips(store, span, camera)
+    flips, marks = _flips(store, span, camera), store.false_alarms().get(camera, [])
     return [
         Ledger(
             camera,
             rate,
             profile,
-            lines_of(explain(history, watch, rate, profile), flips, timed=profile.method.timed),
+            lines_of(
+                explain(history, watch, rate, profile),
+                flips,
+                marks if rate != "online" else (),
+                timed=profile.method.timed,
+            ),
             frozen.get((rate, profile.name), (final.kept.version, 0, 0)) if final else None,
         )
         for profile in terms.profiles
@@ -113,9 +122,11 @@ def _frozen(final: Final, camera: str) -> dict[tuple[str, str], tuple[int, int, 
     return found
 
 
-def lines_of(entries: Sequence[Entry], flips: Sequence[Flip], *, timed: bool = True) -> list[Line]:
-    """Entries in order, with the flips (sorted by time) that began in each, and the running sums: of time, or
-    else of entries."""
+def lines_of(
+    entries: Sequence[Entry], flips: Sequence[Flip], marks: Sequence[FalseAlarm] = (), *, timed: bool = True
+) -> list[Line]:
+    """Entries in order, with the flips (sorted by time) that began in each, the marks that cover a part of it, and
+    the running sums: of time, or else of entries."""
     lines: list[Line] = []
     good = assessed = place = 0
     for entry in entries:
@@ -125,7 +136,8 @@ def lines_of(entries: Sequence[Entry], flips: Sequence[Flip], *, timed: bool = T
         first = place
         while place < len(flips) and flips[place].at < max(entry.end, entry.start + 1):
             place += 1
-        lines.append(Line(entry, flips[first:place], good, assessed))
+        given_back = [mark for mark in marks if mark.start < entry.end and mark.end > entry.start]
+        lines.append(Line(entry, flips[first:place], good, assessed, given_back))
     return lines
 
 
@@ -153,6 +165,18 @@ def flip_json(flip: Flip, zone: ZoneInfo) -> dict[str, Any]:
 def _result_json(result: Mapping[str, object], zone: ZoneInfo) -> dict[str, object]:
     asked = result.get("asked")
     return {**result, "asked": iso(asked, zone)} if isinstance(asked, int) else dict(result)
+
+
+def told_mark(mark: FalseAlarm, zone: ZoneInfo) -> str:
+    """A mark in one line."""
+    when = f"{iso(mark.start, zone)} to {iso(mark.end, zone)}"
+    note = f": {' '.join(mark.note.split())}" if mark.note else ""
+    return f"{mark.fault} of {when} marked as false by {mark.author} at {iso(mark.recorded, zone)}{note}"
+
+
+def _mark_json(mark: FalseAlarm, zone: ZoneInfo) -> dict[str, Any]:
+    times = {"from": iso(mark.start, zone), "to": iso(mark.end, zone), "recorded": iso(mark.recorded, zone)}
+    return {"fault": mark.fault, **times, "author": mark.author, "note": mark.note or None}
 
 
 def told(flip: Flip, zone: ZoneInfo) -> str:

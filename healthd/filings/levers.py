@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from healthd.config_levers import LEVERS
-from healthd.false_alarms import LEVER as FALSE_ALARM
-from healthd.false_alarms import false_alarms
+from healthd.false_alarms import alarm_of
 from healthd.filings.exemptions import Cover
 from healthd.filings.lever_effects import (
     Regrading,
@@ -316,13 +315,13 @@ class _Lister:
     # --- rules and marks -----------------------------------------------------------------------------------
 
     def _add_marks(self, history: CameraHistory) -> None:
-        """The time in service that a finding marked as false had counted as bad."""
+        """The time in service of a finding that was marked as false, or whose mark was withdrawn."""
         for change in self._moves.rules:
-            if change.subject == history.camera and change.lever == FALSE_ALARM:
-                for alarm in false_alarms([change])[history.camera]:
-                    start, end = max(alarm.start, self._watch.start), min(alarm.end, self._watch.until)
-                    amount = served(history, self._watch, start, end, self._inside) if start < end else 0
-                    self._marks.setdefault(id(change), Sum()).add(history.camera, amount)
+            alarm = alarm_of(change) if change.subject == history.camera else None
+            if alarm is not None:
+                start, end = max(alarm.start, self._watch.start), min(alarm.end, self._watch.until)
+                amount = served(history, self._watch, start, end, self._inside) if start < end else 0
+                self._marks.setdefault(id(change), Sum()).add(history.camera, amount)
 
     def _of_rules(self) -> Iterator[Line]:
         sums = {id(regrading.change): regrading.sum for regrading in self._faults} | self._marks
@@ -339,8 +338,8 @@ class _Lister:
                 recorded=change.recorded,
                 lever=change.lever,
                 subject=change.subject,
-                before=change.before or "",
-                after=_told(change),
+                before=_told(change, change.before),
+                after=_told(change, change.after),
                 author=change.author,
                 approver=change.approver,
                 note=change.note,
@@ -355,8 +354,8 @@ def _shown(cameras: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(cameras)[:_SHOWN])
 
 
-def _told(change: LeverChange) -> str:
-    """What a lever was moved to; of a false alarm the fault, which is stored with its span and values."""
-    if change.lever != FALSE_ALARM:
-        return change.after or ""
-    return ", ".join(alarm.fault for alarms in false_alarms([change]).values() for alarm in alarms)
+def _told(change: LeverChange, value: str | None) -> str:
+    """What a lever stood on, or was moved to; of a false alarm the fault, which is stored with its span and
+    values."""
+    alarm = alarm_of(change) if value is not None else None
+    return alarm.fault if alarm is not None else value or ""

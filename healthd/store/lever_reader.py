@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from healthd.false_alarms import LEVER, FalseAlarm, false_alarms
+from healthd.false_alarms import LEVER, FalseAlarm, false_alarms, reaching
 from healthd.filings.exemptions import Cover
 from healthd.model import DeviceLink, Exemption, LeverChange, Moment, PlacementChange
 from healthd.rates.timeline import FOREVER
@@ -61,9 +61,11 @@ class LeverReader:
 
     def lever_changes(self, start: Moment = 0, end: Moment = FOREVER) -> list[LeverChange]:
         """Changes of rules, thresholds and marks dated within [start, end), in the order of time; a lever's first
-        value (`before` None) is among them."""
-        with self._reading() as connection:
-            return exemption_rows.read_levers(connection, start, end)
+        value (`before` None) is among them. Marks of findings that began before `start` and reach into the period
+        come first."""
+        with self._reading() as connection, self._decoding("marks of false alarms"):
+            earlier = exemption_rows.read_levers(connection, 0, start, LEVER) if start else []
+            return [*reaching(earlier, start), *exemption_rows.read_levers(connection, start, end)]
 
     def false_alarms(self) -> dict[str, list[FalseAlarm]]:
         """camera -> the findings of its picture that were marked as false, in the order of time."""

@@ -80,6 +80,8 @@ class WebDeps:
 
     Of pictures: `mark_false(camera, fault, by, note, at)` and `note_rebase(camera, by, note)` keep what was said,
     blocking, the first raising Wrong; `taken_back(alarm)` and `begin_anew(camera)` then have it take effect.
+    `withdraw_mark(camera, fault, by, note, at)` and `withdrawn(alarm)`: the same of a mark that holds no longer.
+    `picture_stats(arguments)`: what `healthd picture stats ARGUMENTS --json` answers, in a process of its own.
     `thumbnails(camera)`: when the bad frames were asked of which one is kept; `thumbnail(camera, at, by)`: its
     JPEG, the reading written down, or None; both blocking. `platforms()`: how their catalogues stand.
     """
@@ -106,6 +108,9 @@ class WebDeps:
     hook: Callable[[str, bytes], Awaitable[tuple[int, str]]] = _no_hooks
     mark_false: Callable[[str, str, str, str, Moment | None], FalseAlarm] = _refuse_mark
     taken_back: Callable[[FalseAlarm], None] = lambda alarm: None
+    withdraw_mark: Callable[[str, str, str, str, Moment | None], FalseAlarm] = _refuse_mark
+    withdrawn: Callable[[FalseAlarm], None] = lambda alarm: None
+    picture_stats: Callable[[Sequence[str]], Awaitable[Ended]] = _tells_nothing
     note_rebase: Callable[[str, str, str], None] = lambda camera, by, note: None
     begin_anew: Callable[[str], None] = lambda camera: None
     thumbnails: Callable[[str], Sequence[Moment]] = lambda camera: ()

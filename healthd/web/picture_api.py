@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
+from healthd.false_alarms import FalseAlarm
 from healthd.model import Moment
 from healthd.problems import Wrong
 from healthd.web.acts import Act, act_of
 from healthd.web.auth import admitted_as
 from healthd.web.deps import DEPS
-from healthd.web.replies import as_json, dump, refusal
+from healthd.web.replies import as_json, dump, only, refusal
+from healthd.web.told import told_rows
 
 log = logging.getLogger("healthd.web")
 
@@ -25,19 +28,47 @@ _LONGEST = 16  # digits of a moment
 async def mark_false(request: web.Request) -> web.Response:
     """`{"fault", "by", "note"?, "at"?}`: this finding was none. The seconds are given back, and the camera is held
     to a stricter threshold."""
+    deps = request.app[DEPS]
+    alarm, act = await _marked(request, deps.mark_false)
+    deps.taken_back(alarm)
+    token = admitted_as(request)
+    log.info("false alarm camera=%s fault=%s by=%r token=%s", alarm.camera, alarm.fault, act.by, token)
+    return _as_mark(alarm)
+
+
+async def withdraw_mark(request: web.Request) -> web.Response:
+    """`{"fault", "by", "note"?, "at"?}`: a mark holds no longer. The finding counts again."""
+    deps = request.app[DEPS]
+    alarm, act = await _marked(request, deps.withdraw_mark)
+    deps.withdrawn(alarm)
+    token = admitted_as(request)
+    log.info("mark withdrawn camera=%s fault=%s by=%r token=%s", alarm.camera, alarm.fault, act.by, token)
+    return _as_mark(alarm)
+
+
+async def _marked(
+    request: web.Request, keep: Callable[[str, str, str, str, Moment | None], FalseAlarm]
+) -> tuple[FalseAlarm, Act]:
     camera = _camera(request)
     said, act = await _said(request, {"fault", "by", "note", "at"})
     fault, at = str(said.get("fault", "")), _moment(said.get("at"))
-    deps = request.app[DEPS]
     try:
-        alarm = await asyncio.to_thread(deps.mark_false, camera, fault, act.by, act.note, at)
+        return await asyncio.to_thread(keep, camera, fault, act.by, act.note, at), act
     except Wrong as wrong:
         raise refusal(web.HTTPConflict, f"{wrong}" + (f" ({wrong.remedy})" if wrong.remedy else "")) from None
-    deps.taken_back(alarm)
-    log.info("false alarm camera=%s fault=%s by=%r token=%s", camera, fault, act.by, admitted_as(request))
+
+
+def _as_mark(alarm: FalseAlarm) -> web.Response:
     times = {name: _iso(moment) for name, moment in (("from", alarm.start), ("to", alarm.end))}
-    body = {"camera": camera, "fault": fault, "value": alarm.value, "threshold": alarm.threshold, **times}
-    return as_json(dump(body))
+    body = {"camera": alarm.camera, "fault": alarm.fault, "value": alarm.value, "threshold": alarm.threshold}
+    return as_json(dump({**body, **times}))
+
+
+async def stats(request: web.Request) -> web.Response:
+    """How often each fault was found from `from` to `to` (the last 30 days), and how many of these findings were
+    marked as false: what `healthd picture stats` says."""
+    only(request.query, ("from", "to"))
+    return as_json(dump(await told_rows(request, request.app[DEPS].picture_stats)))
 
 
 async def rebase(request: web.Request) -> web.Response:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,13 +13,10 @@ from healthd.model import CLASSES
 from healthd.rates.pool import RATES
 from healthd.web.deps import DEPS
 from healthd.web.replies import answer, as_json, dump, known, only, refusal
+from healthd.web.told import told_rows
 
 _NARROWING = ("region", "class", "rate", "profile")
 _PERIOD = ("month", "from", "to", "by", "camera", "version")
-_OPTION = re.compile(r"--(?=[a-z])")
-_LONGEST = 200
-PERIOD_TURN = web.AppKey("period_turn", asyncio.Lock)
-"""One period at a time: each takes a process with the whole inventory in it."""
 
 
 async def rates(request: web.Request) -> web.Response:
@@ -71,29 +65,7 @@ async def _period(request: web.Request) -> web.Response:
     query = request.query
     if "window" in query:
         raise refusal(web.HTTPBadRequest, "window: not together with a period")
-    arguments = [f"--{name}={_plain(name, value)}" for name, value in query.items()]
-    async with request.app[PERIOD_TURN]:
-        try:
-            ended = await request.app[DEPS].told(arguments)
-        except TimeoutError:
-            raise refusal(web.HTTPServiceUnavailable, "this took too long; ask for less at a time") from None
-    if ended.code:
-        raise refusal(web.HTTPBadRequest, _sentence(ended.err))
-    rows = json.loads(ended.out)
+    rows = await told_rows(request, request.app[DEPS].told)
     if "region" in query and query.get("by", "region") == "region":
         rows = [row for row in rows if row["key"] == query["region"]]
     return as_json(dump(rows))
-
-
-def _plain(name: str, value: str) -> str:
-    """A value that may stand in a command line. Raises HTTPBadRequest."""
-    if not value.isprintable() or len(value) > _LONGEST:
-        raise refusal(web.HTTPBadRequest, f"{name}: up to {_LONGEST} printable characters, please")
-    return value
-
-
-def _sentence(err: str) -> str:
-    """The command's complaint, in the words of a query: its last line, without what is only said to a terminal."""
-    lines = [line for line in err.splitlines() if line.strip()]
-    said = lines[-1] if lines else "healthd rates failed"
-    return _OPTION.sub("", re.sub(r"^healthd( rates)?: (error: )?", "", said))

@@ -33,6 +33,7 @@ from healthd.web.acts import FORM_KEYS, FormKeys
 from healthd.web.auth import MAP_PATH, add_security_headers, admitted_as, guard
 from healthd.web.deps import DEPS, SCRAPES, VIEWS, WebDeps
 from healthd.web.share import Shared
+from healthd.web.told import PERIOD_TURN
 
 log = logging.getLogger("healthd.web")
 
@@ -43,7 +44,7 @@ def make_app(deps: WebDeps) -> web.Application:
     """The application with all its routes."""
     app = web.Application(middlewares=[guard], client_max_size=_MAX_BODY_BYTES)
     app[DEPS], app[SCRAPES], app[VIEWS], app[FORM_KEYS] = deps, Shared(), Shared(), FormKeys()
-    app[rates_api.PERIOD_TURN] = asyncio.Lock()
+    app[PERIOD_TURN] = asyncio.Lock()
     app.on_response_prepare.append(add_security_headers)
     app.add_routes(
         [
@@ -68,6 +69,8 @@ def make_app(deps: WebDeps) -> web.Application:
             web.get("/api/v1/cameras", api.cameras),
             web.get("/api/v1/cameras/{id}", api.camera),
             web.post("/api/v1/cameras/{id}/picture/false", picture_api.mark_false),
+            web.post("/api/v1/cameras/{id}/picture/false/withdraw", picture_api.withdraw_mark),
+            web.get("/api/v1/pictures/stats", picture_api.stats),
             web.post("/api/v1/cameras/{id}/picture/rebase", picture_api.rebase),
             web.get("/api/v1/cameras/{id}/picture/evidence", picture_api.thumbnails),
             web.get("/api/v1/cameras/{id}/picture/evidence/{frame}", picture_api.thumbnail),
