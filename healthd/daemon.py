@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -295,6 +296,7 @@ class Daemon:
             self.keeper.keep()
             self.live.blind = self.core.blind
             self.prober_metrics.set_blind(self.core.blind)
+            self.prober_metrics.set_overloaded(self.prober.schedule.pace.overloaded(time.monotonic()))
             self.metrics.set_ready(self.live.ready)
             self.keeper.report()
 

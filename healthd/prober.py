@@ -158,7 +158,7 @@ class Prober:
             probe = self._probe(name) if self._options.get(name) == options else None
             probe = probe or PROBES[name].build(options, self._resources)
             seats = config.seats.get(name, _DEFAULT_SEATS)
-            checks[name] = Check(name, probe, options.interval, options.timeout, seats)
+            checks[name] = Check(name, probe, options.interval, options.timeout, seats, can_wait=name in GATED)
         self._checks, self._options = checks, dict(config.checks)
 
     def _probe(self, name: str) -> Probe | None:

@@ -1,7 +1,8 @@
 """Who is due: turns by the second, seats per check, and pacing per uplink.
 
 A turn asks one subject one check, again and again. Its phase is a stable hash of subject and check, so that load
-is flat and a restart shifts nothing. A turn that comes too late is skipped and counted, never queued up.
+is flat and a restart shifts nothing. A turn that comes too late is skipped and counted, never queued up. Where the
+machine is too small, turns of checks that `can_wait` go without, evenly: whoever has waited longest goes first.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 
 from healthd.agenda import Agenda
 from healthd.model import Asked, Moment
+from healthd.pace import Pace
 from probes.base import BatchProbe, Outcome, Probe, Reason, Result, Target
 
 log = logging.getLogger("healthd.schedule")
@@ -23,7 +25,7 @@ log = logging.getLogger("healthd.schedule")
 _TICK_SECONDS = 0.02  # turns due within one tick leave together: batches for ping, few wake-ups
 _HAND_OVER_SECONDS = 0.1
 _HAND_OVER_ANSWERS = 1000  # at once: when a city dies, the loop must go on turning
-_LATE_SECONDS = 1.0  # a time-out decided this much late says more about our loop than about the camera
+_UNFAIR_SHARE = 0.1  # of a time-out: if the loop stood still for longer, it says more about us than the camera
 _PARK_SECONDS = 0.05
 _BUG_PAUSE_SECONDS = 60.0  # a bug in a probe meets every camera: one traceback a minute and check is enough
 
@@ -37,6 +39,7 @@ class Check:
     interval: float
     timeout: float
     seats: int
+    can_wait: bool = False  # it gives way while the machine does not keep up
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class Schedule:
     _logged_bug: dict[str, float] = field(default_factory=dict, init=False)
     _looks: set[tuple[str, str]] = field(default_factory=set, init=False)  # held turns to be asked once
     _stopping: bool = field(default=False, init=False)
+    pace: Pace = field(default_factory=Pace, init=False)
 
     def __post_init__(self) -> None:
         self._batched = _batched(self.checks)
@@ -216,6 +220,7 @@ class Schedule:
         next_hand_over = 0.0
         while not self._stopping:
             now = time.monotonic()
+            self.pace.wakes(now)
             self._start_due(now)
             if now >= next_hand_over or len(self._answers) >= _HAND_OVER_ANSWERS:
                 self._hand_over(_HAND_OVER_ANSWERS)
@@ -224,8 +229,10 @@ class Schedule:
         self._hand_over()
 
     async def _sleep(self, now: float) -> None:
-        wait = self._agenda.wait(now, _HAND_OVER_SECONDS)
+        wait = max(self._agenda.wait(now, _HAND_OVER_SECONDS), _TICK_SECONDS)
         self._wake.clear()
+        begun = time.monotonic()
+        self.pace.sleeps(begun, begun + wait)
         if wait > _TICK_SECONDS:
             try:
                 async with asyncio.timeout(wait):
@@ -248,21 +255,38 @@ class Schedule:
     def _start_due(self, now: float) -> None:
         batches: dict[str, list[_Turn]] = {}
         for turn in self._agenda.leaving(now):
-            if turn.dead or turn.in_flight or turn.queued or (turn.held and not self._looked_at(turn)):
+            if turn.dead or turn.in_flight or turn.queued:
                 continue
             name = turn.check
             if name in self._batched:
-                batches.setdefault(name, []).append(turn)
-            elif self._seated[name] < self.checks[name].seats:
-                self._seat(turn, now)
+                if self._may_leave(turn):
+                    batches.setdefault(name, []).append(turn)
             else:
                 turn.queued = True
                 self._ready[name].append(turn)
         for name, turns in batches.items():
             self._ask_batch(name, turns, now)
+        for name, ready in self._ready.items():
+            if ready:
+                self._fill_seats(name, now)
 
-    def _looked_at(self, turn: _Turn) -> bool:
-        """Whether a held turn is to be asked once all the same."""
+    def _fill_seats(self, name: str, now: float) -> None:
+        """Let in those who wait, the longest first, as far as there are seats."""
+        check, ready = self.checks.get(name), self._ready[name]
+        if check is None:
+            ready.clear()
+            return
+        seats = self.pace.seats(check.seats) if check.can_wait else check.seats
+        while ready and self._seated[name] < seats and not self._stopping:
+            waiting = ready.popleft()
+            waiting.queued = False
+            if self._may_leave(waiting):
+                self._seat(waiting, now)
+
+    def _may_leave(self, turn: _Turn) -> bool:
+        """Whether it is neither gone nor held; a held one is let out once when somebody wants a look."""
+        if not turn.held or turn.dead:
+            return not turn.dead
         key = (turn.subject, turn.check)
         wanted = key in self._looks
         self._looks.discard(key)
@@ -281,6 +305,7 @@ class Schedule:
         missed = int((now - turn.due) // turn.interval)
         if missed > 0:
             self.observers.skipped(turn.check, missed)
+            self.pace.fell_behind(now)
         if turn.dead or turn.held:
             return
         wait = self._until_phase(turn)
@@ -325,6 +350,8 @@ class Schedule:
         begun = time.monotonic()
         try:
             result = await self._answer(turn, check, begun)
+            if result.reason is Reason.OVERLOAD:
+                self.pace.fell_behind(time.monotonic())
         finally:
             self._leave(turn, check, uplink)
         took = time.monotonic() - begun
@@ -335,12 +362,13 @@ class Schedule:
             self._answers.append(Asked(turn.subject, check.name, asked, took, result))
 
     async def _answer(self, turn: _Turn, check: Check, begun: float) -> Result:
+        lost = self.pace.lost(begun)
         try:
             async with asyncio.timeout(check.timeout):
                 return await check.probe.ask(self.target(turn.subject, check.name))
         except TimeoutError:
-            if time.monotonic() - begun > check.timeout + _LATE_SECONDS:
-                return Result.unknown(Reason.OVERLOAD, "the answer was read too late to be fair")
+            if self.pace.lost(time.monotonic()) - lost > _UNFAIR_SHARE * check.timeout:
+                return Result.unknown(Reason.OVERLOAD, "healthd itself stood still for too much of the time")
             return Result.fail(Reason.TIMEOUT, f"no whole answer within {check.timeout:g} s")
         except Exception:  # a bug in a probe: a traceback now and then, and the fleet goes on being watched
             if begun - self._logged_bug.get(check.name, -_BUG_PAUSE_SECONDS) >= _BUG_PAUSE_SECONDS:
@@ -353,12 +381,7 @@ class Schedule:
         if uplink is not None:
             uplink.in_flight -= 1
         self._finish(turn)
-        ready = self._ready[check.name]
-        while ready and self._seated[check.name] < check.seats and not self._stopping:
-            waiting = ready.popleft()
-            waiting.queued = False
-            if not waiting.dead and not waiting.held:
-                self._seat(waiting, time.monotonic())
+        self._fill_seats(check.name, time.monotonic())
 
     def _hand_over(self, at_most: int | None = None) -> None:
         if self._answers:

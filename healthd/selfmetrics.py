@@ -115,6 +115,7 @@ class _ProberFamilies:
     scheduled: Gauge
     last_result: Gauge
     blind: Gauge
+    overloaded: Gauge
     icmp_dropped: _IcmpDropped
 
     @classmethod
@@ -161,6 +162,12 @@ class _ProberFamilies:
                 ["prober"],
                 registry=registry,
             ),
+            overloaded=Gauge(
+                "healthd_overloaded",
+                "1 while checks are left out or held back because the machine does not keep up.",
+                ["prober"],
+                registry=registry,
+            ),
             icmp_dropped=dropped,
         )
 
@@ -185,6 +192,7 @@ class ProberMetrics:
         self._families = families
         self._checks: dict[str, _Children] = {}
         self.set_blind(False)
+        self.set_overloaded(False)
 
     def results(self, batch: Iterable[Asked]) -> None:
         """Count a batch of results as the schedule hands it over."""
@@ -212,6 +220,9 @@ class ProberMetrics:
 
     def set_blind(self, blind: bool) -> None:
         self._families.blind.labels(self._name).set(blind)
+
+    def set_overloaded(self, overloaded: bool) -> None:
+        self._families.overloaded.labels(self._name).set(overloaded)
 
     def icmp_dropped_from(self, counts: Callable[[], Mapping[str, int]]) -> None:
         """`counts` is called at every scrape: reason -> packets since the start."""

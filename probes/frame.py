@@ -85,7 +85,12 @@ class FrameProbe:
 
     async def _judged(self, body: bytes, target: Target) -> Result:
         loop = asyncio.get_running_loop()
-        judged = await loop.run_in_executor(self._executor, self._look, body, target)
+        try:
+            judged = await loop.run_in_executor(self._executor, self._look, body, target)
+        except asyncio.CancelledError:
+            # The deadline has passed while the picture waited for a worker: the camera did its part, we did not.
+            # (Who cancels because nobody wants to know any more loses nothing by an answer.)
+            return Result.unknown(Reason.OVERLOAD, "the picture came, but was not judged in time")
         verdict = judged.verdict
         result = Result.ok(
             bytes=len(body),

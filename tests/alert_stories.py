@@ -214,6 +214,18 @@ def _self() -> list[Story]:
             (turns(9), Check("35m", NEVER)),
             (turns(11, 60), "60m", SELF, "90m"),
         ),
+        Story(
+            "HealthdLate",
+            "fires while frames are held back",
+            one("healthd_overloaded", "1x60", prober="local"),
+            [Check("30m", SELF)],
+        ),
+        Story(
+            "HealthdLate",
+            "leaves hard minutes now and then alone",
+            one("healthd_overloaded", "1x7 0 1x9 0 1x8 0 1x9", prober="local"),
+            [Check("34m", NEVER)],
+        ),
         *three(
             "HealthdStoreFailing",
             (one("healthd_store_errors_total", "0+1x60"), Check("10m", SELF)),

@@ -11,6 +11,7 @@ import resource
 import socket
 import ssl
 import struct
+import threading
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -334,3 +335,18 @@ async def test_faults_that_need_a_reference_wait_for_one(probe: FrameProbe, came
     skipped = {row["fault"] for row in result.values["not_checked"]}
     assert {"low_contrast", "blur", "colour_cast", "greyscale", "occluded", "moved"} <= skipped
     assert {"low_contrast", "blur", "greyscale", "occluded"}.isdisjoint(result.values["faults"])
+
+
+async def test_a_picture_that_waits_too_long_for_a_worker_is_our_fault(camera: FakeCamera) -> None:
+    """The camera gave its picture in time; that nobody was free to judge it is unknown: overload, not a fail."""
+    release = threading.Event()
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(release.wait)
+        probe = FrameProbe(FrameOptions(), Resources(executor, time.time))
+        try:
+            async with asyncio.timeout(0.5):
+                result = await probe.ask(knowing(camera))
+        finally:
+            release.set()
+            await probe.close()
+    assert (result.outcome, result.reason) == (Outcome.UNKNOWN, Reason.OVERLOAD)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -267,3 +268,61 @@ async def test_plan_keeps_who_stays_and_drops_who_goes() -> None:
         assert len(b.times(probe, f"s{i}")) <= 2
     assert len(b.times(probe, "s59")) >= 1
     assert b.schedule.counts() == {"c": 40}
+
+
+async def test_a_loop_that_stood_still_blames_nobody() -> None:
+    """A time-out in which healthd itself stood still for a good part is unknown: overload; an honest one is a
+    fail, at whatever moment it began."""
+    b = bench(probe := OneByOne(10.0), interval=100.0, timeout=0.4, seats=40)
+    b.schedule.plan([TurnSpec(f"s{i}", "c") for i in range(2)])
+    task = asyncio.create_task(b.schedule.run())
+    await asyncio.sleep(0.1)
+    b.schedule.ask_again("s0", "c", 0.0)
+    await asyncio.sleep(0.1)
+    assert [subject for subject, _ in probe.asked] == ["s0"]
+    time.sleep(0.2)  # noqa: ASYNC251 (the loop is meant to stand still)
+    await asyncio.sleep(0.3)
+    b.schedule.ask_again("s1", "c", 0.0)
+    await asyncio.sleep(0.7)
+    await b.schedule.stop()
+    await task
+    told = {answer.subject: (answer.result.outcome, answer.result.reason) for answer in b.answers}
+    assert told == {"s0": (Outcome.UNKNOWN, Reason.OVERLOAD), "s1": (Outcome.FAIL, Reason.TIMEOUT)}
+    assert b.schedule.pace.overloaded(time.monotonic())
+
+
+@dataclass
+class Heavy(OneByOne):
+    """Holds the loop up for 20 ms an asking."""
+
+    async def ask(self, target: Target) -> Result:
+        time.sleep(0.02)  # noqa: ASYNC251 (as a busy processor would)
+        return await super().ask(target)
+
+
+async def test_with_half_the_time_needed_pings_keep_their_interval_and_the_rest_is_thinned_evenly() -> None:
+    """40 heavy askings that can wait take twice the time there is. Pings go on at their pace; of the heavy ones
+    nobody starves or is preferred, and what is left out is counted."""
+    heavy, light = Heavy(), AllAtOnce()
+    b = bench(heavy)
+    late: list[float] = []
+    b.schedule.observers = replace(
+        b.schedule.observers, lag=lambda check, lag: late.append(lag) if check == "ping" else None
+    )
+    checks = {
+        "frame": Check("frame", heavy, 0.4, 5.0, 10, can_wait=True),
+        "ping": Check("ping", light, 0.5, 1.0, 1),
+    }
+    b.schedule.reconfigure(checks, UplinkLimits(16, 1_000_000))
+    b.schedule.plan([TurnSpec(f"s{i}", check) for i in range(40) for check in checks])
+    await b.run(6.0)
+    counts = Counter(subject for subject, _ in heavy.asked)
+    assert len(counts) == 40
+    assert max(counts.values()) - min(counts.values()) <= 1
+    assert sum(counts.values()) < 6.0 / 0.02
+    assert b.skipped["frame"] > 40
+    assert not b.skipped["ping"]
+    pinged = Counter(subject for subject, _ in light.asked)
+    assert min(pinged.values()) >= 6.0 / 0.5 - 3
+    assert statistics.median(late) < 0.08  # ten heavy ones at a time would hold every tick up for 200 ms
+    assert b.schedule.pace.overloaded(time.monotonic())
