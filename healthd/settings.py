@@ -8,7 +8,7 @@ from healthd.folding.gallery import Judgement
 from healthd.folding.picture_state import PictureRules
 from healthd.folding.state import Rules
 from healthd.incidents.describe import Policy
-from healthd.incidents.fleet import Mass
+from healthd.incidents.facts import Mass
 from healthd.live import Naming
 from healthd.metrics import PerCamera
 from healthd.model import REFERENCE

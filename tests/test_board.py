@@ -9,7 +9,8 @@ import pytest
 from healthd.incidents.board import Board
 from healthd.incidents.describe import Policy
 from healthd.incidents.evidence import clue
-from healthd.incidents.fleet import Fleet, PortFacts
+from healthd.incidents.facts import PortFacts
+from healthd.incidents.fleet import Fleet
 from healthd.incidents.incident import Cause, CountsFor, Happening, Incident, Kind, What
 from healthd.model import Camera, Device, Inventory, Maintainer, Placement, Region, State
 from healthd.topology.links import Place
@@ -379,6 +380,17 @@ def test_blind_time_neither_opens_nor_closes() -> None:
         town.fleet.camera_is(camera, State.UNKNOWN, town.now)
     town.later(600)
     assert [subject for subject, _, _ in town.open()] == ["c101"]
+
+
+def test_a_reload_may_set_other_limits() -> None:
+    """What waits to be opened waits as long as the new settings say."""
+    town = Town(policy=Policy(settle=60_000))
+    town.down("c101")
+    town.later(10)
+    town.board.policy = Policy(settle=20_000)
+    town.fleet.camera_is("c102", State.OFFLINE, town.now)
+    town.later(30)
+    assert [subject for subject, _, _ in town.open()] == ["c102"]
 
 
 def test_operator_cannot_close_what_still_fails() -> None:

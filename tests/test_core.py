@@ -13,7 +13,8 @@ from healthd.folding.state import Rules
 from healthd.incidents.board import Board
 from healthd.incidents.describe import Policy
 from healthd.incidents.desk import Desk
-from healthd.incidents.fleet import Fleet, PortFacts
+from healthd.incidents.facts import PortFacts
+from healthd.incidents.fleet import Fleet
 from healthd.incidents.incident import Cause, What
 from healthd.model import REFERENCE, Asked, Axis, Camera, Device, Flip, Inventory, Lifecycle, Placement, State
 from healthd.recording import placement_changes

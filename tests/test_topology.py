@@ -13,7 +13,8 @@ from healthd.folding.state import Rules
 from healthd.incidents.board import Board
 from healthd.incidents.describe import Policy
 from healthd.incidents.desk import Desk
-from healthd.incidents.fleet import CameraFacts, DeviceFacts, Fleet
+from healthd.incidents.facts import CameraFacts, DeviceFacts
+from healthd.incidents.fleet import Fleet
 from healthd.incidents.incident import Cause
 from healthd.model import Asked, Axis, Camera, Device, Flip, Inventory, Placement, Region, State
 from healthd.topology.links import Learner, Link, Place, Source, Standing, Topology

@@ -1,19 +1,15 @@
 """The open incidents, kept in step with the fleet: opened, grown, merged, split, closed. No clock, no I/O.
 
-Every camera that is down (or refuses its login, or has a wrong clock or a bad picture) is *wanted* by exactly one
-subject per kind: the topmost dead device above it, else itself. `update` moves cameras to the subject that wants
-them and reports what happened. Opening waits a little (`settle`) and as long as a device above may be going down,
-so that forty cameras behind a dying switch don't open forty incidents first.
+`wishes` says which incident each camera that is down belongs to. `update` moves cameras there and reports what
+happened to the incidents.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from heapq import heappop, heappush
 
 from healthd.incidents.causes import DOUBTFUL, Finding
 from healthd.incidents.describe import (
@@ -28,13 +24,13 @@ from healthd.incidents.describe import (
     run_until,
 )
 from healthd.incidents.evidence import Clue, clue
-from healthd.incidents.fleet import CameraFacts, Fleet
+from healthd.incidents.fleet import Fleet
 from healthd.incidents.incident import Acknowledgement, Cause, Happening, Incident, Kind, What
+from healthd.incidents.wishes import Wishes, slot_of
 from healthd.model import Moment, State
 
 _SLOTS = (Kind.OFFLINE, Kind.PICTURE, Kind.ACCOUNT, Kind.CLOCK)
 _EVIDENCE = 12
-_AT_ONCE = 2000  # cameras looked at in one `update`
 _LARGE = 100  # cameras
 _UPTIME_WAITS: Moment = 60_000  # how long an incident stays open for the uptime of a camera that is back
 _PAUSE: Moment = 10_000
@@ -57,26 +53,30 @@ class Board:
     def __init__(self, fleet: Fleet, policy: Policy, incidents: Iterable[Incident] = ()) -> None:
         """`incidents`: those that were open when the last run ended."""
         self.fleet = fleet
-        self.policy = policy
         self._open: dict[Key, Incident] = {}
         self._at: dict[tuple[str, Kind], Key] = {}  # (camera, slot) -> where it is
-        self._waiting: list[tuple[Moment, str]] = []  # heap: when time alone may move a camera
-        self._changed: dict[str, None] = {}  # cameras still to be looked at, in order
+        self._wishes = Wishes(fleet, policy, self._open)
         self._lingering: set[Key] = set()  # incidents that time alone may close
         self._dead: set[str] = set()  # devices that were dead at the last update
-        self._unopened: set[str] = set()  # devices that are down, and wait to be opened
         self._untold: set[Key] = set()  # incidents whose growth is still to be told
         self._told_at: dict[Key, Moment] = {}  # when the growth of an incident was last told
-        self._released: dict[Key, Moment] = {}  # since when what an incident is about is no longer dead
-        self._freed: dict[str, Moment] = {}  # devices that were still down when what is above them was over: when
         for incident in incidents:
             key = (incident.kind, incident.subject)
             self._open[key] = incident
             self._lingering.add(key)
-            slot = _slot(incident.kind)
+            slot = slot_of(incident.kind)
             for camera in incident.camera_ids:
                 self._at[camera, slot] = key
-                self._changed[camera] = None
+                self._wishes.changed[camera] = None
+
+    @property
+    def policy(self) -> Policy:
+        """What the user set; a reload sets another."""
+        return self._wishes.policy
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        self._wishes.policy = policy
 
     @property
     def incidents(self) -> Sequence[Incident]:
@@ -120,7 +120,7 @@ class Board:
         facts = self.fleet.cameras.get(camera)
         if facts is None:
             return False
-        if _slot(kind) is Kind.OFFLINE:
+        if slot_of(kind) is Kind.OFFLINE:
             return facts.online is State.OFFLINE
         return failing(facts, kind)[0]
 
@@ -139,9 +139,9 @@ class Board:
         """Bring the incidents in step with what has changed in the fleet."""
         self.fleet.exempt_at(now)
         dirty, devices = self.fleet.take_dirty()
-        devices |= self._unopened
-        self._unopened.clear()
-        cameras = self._due(dirty | self._below_changed(devices), now)
+        devices |= self._wishes.unopened
+        self._wishes.unopened.clear()
+        cameras = self._wishes.due(dirty | self._below_changed(devices), now)
         joining, leaving = self._moves(cameras, now)
         touched = {*joining, *leaving, *self._keys_of(devices), *self._lingering, *self._untold}
         touched.update(key for camera in cameras for slot in _SLOTS if (key := self._at.get((camera, slot))))
@@ -155,20 +155,7 @@ class Board:
     @property
     def behind(self) -> bool:
         """Whether `update` left something for the next call: a dying city must not stop the event loop."""
-        return bool(self._changed)
-
-    def _due(self, cameras: Collection[str], now: Moment) -> Sequence[str]:
-        """The next cameras to look at: those that changed, and those whose time has come."""
-        while self._waiting and self._waiting[0][0] <= now:
-            self._changed[heappop(self._waiting)[1]] = None
-        self._changed.update(dict.fromkeys(cameras))
-        taken = [*itertools.islice(self._changed, _AT_ONCE)]
-        for camera in taken:
-            del self._changed[camera]
-        return taken
-
-    def _wait(self, camera: str, until: Moment) -> None:
-        heappush(self._waiting, (until, camera))
+        return bool(self._wishes.changed)
 
     def _below_changed(self, devices: Collection[str]) -> set[str]:
         """Cameras that are down below devices which have died or come back to life."""
@@ -187,7 +174,7 @@ class Board:
         for camera in cameras:
             for slot in _SLOTS:
                 held = self._at.get((camera, slot))
-                wanted = self._wanted(camera, slot, held, now)
+                wanted = self._wishes.wanted(camera, slot, held, now)
                 if wanted == held:
                     continue
                 if held is not None:
@@ -198,106 +185,10 @@ class Board:
                     self._at[camera, slot] = wanted
         return joining, leaving
 
-    def _wanted(self, camera: str, slot: Kind, held: Key | None, now: Moment) -> Key | None:
-        facts = self.fleet.cameras.get(camera)
-        if facts is None or not facts.camera.asked:
-            return None
-        if held is None and camera in self.fleet.filed.cameras:
-            return None  # what is filed as exempt opens nothing; what was open stays until it is repaired
-        if slot is Kind.OFFLINE:
-            return self._wanted_offline(facts, held, now)
-        fails, since = failing(facts, slot)
-        if not fails:
-            unseen = facts.online is not State.ONLINE or (slot is Kind.PICTURE and facts.picture is State.UNKNOWN)
-            return held if held is not None and unseen else None
-        if held is None and now - since < self.policy.settle:
-            self._wait(camera, since + self.policy.settle)
-            return None
-        return (slot, camera)
-
-    def _wanted_offline(self, facts: CameraFacts, held: Key | None, now: Moment) -> Key | None:
-        camera = facts.camera.id
-        flapping = self._flapping(facts, held, now)
-        if flapping is not None:
-            return flapping
-        if facts.online is State.UNKNOWN:
-            return held  # not seen: neither over nor anew
-        if facts.online is State.ONLINE:
-            return None
-        culprit = self.fleet.culprit(camera, self.policy.mass)
-        if culprit is None:
-            return self._wanted_alone(facts, held, now)
-        key = (Kind.OFFLINE, self.fleet.subject(culprit))
-        if held is not None and held[1] in self.fleet.devices[culprit].line and self._in_grace(held, now):
-            self._wait(camera, self._released[held] + self.policy.grace)  # what hangs on it is still starting
-            return held
-        self._released.pop(key, None)
-        if held is None and key not in self._open:
-            waits = self.policy.patience if self._undecided_above(culprit) else self.policy.settle
-            if now - facts.decided < waits:
-                self._wait(camera, facts.decided + waits)
-                return None
-        return key
-
-    def _undecided_above(self, device: str) -> bool:
-        """Whether something above a dead device may be going down as well."""
-        return any(self.fleet.devices[above].undecided for above in self.fleet.devices[device].line)
-
-    def _wanted_alone(self, facts: CameraFacts, held: Key | None, now: Moment) -> Key | None:
-        """Nothing above the camera is dead: it is an incident of its own, though not at once."""
-        camera = facts.camera.id
-        if held == (Kind.OFFLINE, camera):
-            return held
-        if held is not None and held[0] is Kind.OFFLINE:
-            # What took it down is back: its cameras are still starting.
-            if self._in_grace(held, now):
-                self._wait(camera, self._released[held] + self.policy.grace)
-                return held
-            return (Kind.OFFLINE, camera)
-        waits = self.policy.patience if self.fleet.unsettled(camera) else self.policy.settle
-        if now - facts.decided < waits:
-            self._wait(camera, facts.decided + waits)
-            return held
-        return (Kind.OFFLINE, camera)
-
-    def _in_grace(self, held: Key, now: Moment) -> bool:
-        """What an incident is about is no longer dead, since a moment ago."""
-        return now - self._released.setdefault(held, now) < self.policy.grace
-
-    def _flapping(self, facts: CameraFacts, held: Key | None, now: Moment) -> Key | None:
-        """The topmost device above the camera that flaps, else the camera if it does."""
-        camera = facts.camera.id
-        things = [(device, self.fleet.devices[device].flips) for device in reversed(facts.line)]
-        for subject, flips in (*things, (camera, facts.flips)):
-            key = (Kind.FLAPPING, subject)
-            if self._flaps(flips, key in self._open, now) and (subject != camera or facts.flips):
-                self._wait(camera, flips[0] + self.policy.flapping_window + 1)
-                return key if facts.flips or held == key else None
-        return None
-
-    def _flaps(self, flips: list[Moment], known: bool, now: Moment) -> bool:
-        """Many flips within the window; once it flaps, until the window is quiet."""
-        while flips and now - flips[0] > self.policy.flapping_window:
-            flips.pop(0)
-        return len(flips) >= (1 if known else self.policy.flapping_flips)
-
     def _keys_of(self, devices: Collection[str]) -> set[Key]:
         """Incidents that these devices have or should have, even without cameras."""
         keys = ((Kind.OFFLINE, device) for device in devices)
-        return {key for key in keys if key in self._open or self._is_down(key[1])}
-
-    def _is_down(self, device: str) -> bool:
-        """Whether a device is an incident of its own: offline, and nothing above it is, or was a moment ago."""
-        facts = self.fleet.devices.get(device)
-        if facts is None or facts.state is not State.OFFLINE or (Kind.FLAPPING, device) in self._open:
-            return False
-        # What flaps takes along what hangs on it, each time.
-        above = [
-            (kind, self.fleet.subject(other)) for other in facts.line for kind in (Kind.OFFLINE, Kind.FLAPPING)
-        ]
-        return self.fleet.dead_above(device, self.policy.mass) is None and not any(
-            key in self._open for key in above
-        )
+        return {key for key in keys if key in self._open or self._wishes.is_down(key[1])}
 
     # --- one incident --------------------------------------------------------------------------------------
 
@@ -305,7 +196,7 @@ class Board:
         key, now = step.key, step.now
         incident = self._open.get(key)
         if incident is None:
-            due = step.joining or (key[0] is Kind.OFFLINE and self._may_open(key[1], now))
+            due = step.joining or (key[0] is Kind.OFFLINE and self._wishes.may_open(key[1], now))
             return self._begin(step) if due else []
         cameras = (incident.camera_ids - step.leaving) | step.joining
         grown = cameras != incident.camera_ids or key in self._untold
@@ -339,19 +230,6 @@ class Board:
             return False
         self._untold.discard(key)
         self._told_at[key] = now
-        return True
-
-    def _may_open(self, device: str, now: Moment) -> bool:
-        """A device's own incident waits like a camera's: for what is above it, and a little for its cameras."""
-        if not self._is_down(device) or self.fleet.excused(device):
-            return False
-        facts = self.fleet.devices[device]
-        age, freed = now - facts.decided, self._freed.get(device, 0)
-        starting = facts.since <= freed and now - freed < self.policy.grace  # it is back later than what it fed
-        if starting or age < self.policy.settle or (self._undecided_above(device) and age < self.policy.patience):
-            self._unopened.add(device)
-            return False
-        self._freed.pop(device, None)
         return True
 
     def _goes_on(self, key: Key, incident: Incident, now: Moment) -> bool:
@@ -414,7 +292,7 @@ class Board:
 
     def _heir(self, step: _Step) -> Incident | None:
         """The incident that took over the cameras of one that has none left."""
-        keys = {self._at.get((camera, _slot(step.key[0]))) for camera in step.leaving}
+        keys = {self._at.get((camera, slot_of(step.key[0]))) for camera in step.leaving}
         found = [incident for key in keys if key is not None and (incident := self._open.get(key)) is not None]
         return min(found, key=lambda incident: incident.id, default=None)
 
@@ -427,7 +305,7 @@ class Board:
         """Open incidents of the same kind whose cameras, or whose device, are all part of the new one."""
         found = []
         for other, incident in self._open.items():
-            if other == key or _slot(other[0]) is not _slot(key[0]):
+            if other == key or slot_of(other[0]) is not slot_of(key[0]):
                 continue
             device = self.fleet.devices.get(other[1])
             below = device is not None and key[1] in device.line
@@ -440,34 +318,19 @@ class Board:
         self._lingering.discard(key)
         self._untold.discard(key)
         self._told_at.pop(key, None)
-        self._released.pop(key, None)
+        self._wishes.forget(key)
         return self._open.pop(key)
 
     def _close(self, key: Key, now: Moment, *, verified: bool, detail: str = "") -> Happening:
         incident = self._drop(key)
         self.fleet.restarts.pop(key[1], None)
-        below = [*self._below(key[1])]  # what is still down below it is on its own from now on
-        self._unopened.update(below)
-        self._freed.update(dict.fromkeys(below, now))
-        slot = _slot(key[0])
+        self._wishes.closed(key, now)
+        slot = slot_of(key[0])
         for camera in incident.camera_ids:
             if self._at.get((camera, slot)) == key:
                 del self._at[camera, slot]
         gone = replace(incident, camera_ids=frozenset(), closed=now, verified=verified)
         return Happening(now, What.CLOSED, gone, detail)
-
-    def _below(self, device: str) -> Iterator[str]:
-        """The devices directly below that are down, and theirs."""
-        for child in self.fleet.devices[device].children if device in self.fleet.devices else ():
-            if self.fleet.devices[child].state is State.OFFLINE:
-                yield child
-            else:
-                yield from self._below(child)
-
-
-def _slot(kind: Kind) -> Kind:
-    """Offline and flapping are one thing to a camera: it is in either."""
-    return Kind.OFFLINE if kind is Kind.FLAPPING else kind
 
 
 def _name(key: Key, now: Moment) -> str:

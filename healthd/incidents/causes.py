@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from healthd.incidents.evidence import Clue, clue
-from healthd.incidents.fleet import CameraFacts, DeviceFacts, PortFacts, Restart
+from healthd.incidents.facts import CameraFacts, DeviceFacts, PortFacts, Restart
 from healthd.incidents.incident import Cause, Kind
 from healthd.model import Moment, State
 

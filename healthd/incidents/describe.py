@@ -9,7 +9,8 @@ from typing import TypeAlias
 from healthd.incidents import causes
 from healthd.incidents.causes import Finding
 from healthd.incidents.exempt import deadline, paused
-from healthd.incidents.fleet import CameraFacts, DeviceFacts, Fleet, Mass, PortFacts, most_common
+from healthd.incidents.facts import CameraFacts, DeviceFacts, Mass, PortFacts, most_common
+from healthd.incidents.fleet import Fleet
 from healthd.incidents.incident import Cause, Incident, Kind
 from healthd.model import Moment, State
 

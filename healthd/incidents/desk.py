@@ -11,7 +11,8 @@ from typing import Any
 
 from healthd.folding.state import Holding, Rules, advance_online, online_reading, retry_after, settle
 from healthd.incidents.board import Board
-from healthd.incidents.fleet import Fleet, PortFacts
+from healthd.incidents.facts import PortFacts
+from healthd.incidents.fleet import Fleet
 from healthd.incidents.incident import Happening
 from healthd.model import Asked, Axis, Camera, Flip, Inventory, Moment, State
 from healthd.topology.links import Learner, Place

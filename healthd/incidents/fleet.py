@@ -8,93 +8,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
 from ipaddress import ip_network
 from types import MappingProxyType
-from typing import NamedTuple
 
+from healthd.incidents.dead import is_dead
 from healthd.incidents.exempt import Exempt, Filed
+from healthd.incidents.facts import SUBNET, CameraFacts, DeviceFacts, Mass, PortFacts, Restart, most_common
 from healthd.incidents.lines import fed_first, hung_camera, hung_device, line_of, way_up
 from healthd.model import Camera, Device, Inventory, Moment, State
 from healthd.topology.links import Place
 
-SUBNET = "subnet"
-"""The kind of the stand-ins for what cameras without upstream hang on."""
-
-
-class Mass(NamedTuple):
-    """So many cameras that go down within so many ms of each other have one cause."""
-
-    cameras: int
-    window: Moment
-
-
 _NOTHING: Mapping[str, Place] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class PortFacts:
-    """One port of a device as it was read. `poe`: disabled | searching | delivering | fault | test | other_fault,
-    None where the device tells nothing of power."""
-
-    name: str
-    oper_up: bool | None
-    admin_up: bool | None = None
-    poe: str | None = None
-
-
-@dataclass(slots=True)
-class CameraFacts:
-    """Where one camera stands. `since` belongs to `online`, `picture_since` to `picture`; `decided` is when the
-    online state was known, some retries after `since`."""
-
-    camera: Camera
-    line: tuple[str, ...]  # devices above it, the nearest first
-    online: State = State.UNKNOWN
-    since: Moment = 0
-    decided: Moment = 0
-    picture: State = State.UNKNOWN
-    picture_since: Moment = 0
-    faults: tuple[str, ...] = ()
-    picture_reason: str = ""
-    refused_since: Moment = 0  # 0: the login is not known to be refused
-    offset_seconds: float | None = None  # camera clock − ours
-    offset_since: Moment = 0  # since when it has been off by more than the limit; 0: it is not
-    otherwise: str = ""  # the check that got an answer since the reach gives none
-    flips: list[Moment] = field(default_factory=list)  # of the online axis, within the flapping window
-
-
-@dataclass(slots=True)
-class DeviceFacts:
-    """Where one device stands. `booted` is when it started (ms), as its uptime said at `read`."""
-
-    device: Device
-    line: tuple[str, ...]  # itself excluded, the nearest first
-    state: State = State.UNKNOWN
-    since: Moment = 0
-    decided: Moment = 0  # when the state was known, some retries after `since`
-    undecided: bool = False  # a streak is open: it may be going down
-    returned: Moment = 0  # when it last came back
-    died: Moment = 0  # when it went down the time before
-    booted: Moment = 0
-    read: Moment = 0  # when its tables were last read
-    port_up: bool | None = None  # of the port above it, as it was first read since it went down
-    ports: Mapping[str, PortFacts] = field(default_factory=dict)  # by the inventory's port text
-    last_answer: Moment = 0  # the latest answer of anything below
-    below: int = 0  # cameras that are asked, below
-    down: dict[str, Moment] = field(default_factory=dict)  # cameras down below: since
-    children: list[str] = field(default_factory=list)  # devices directly below
-    leaves: int = 0  # cameras directly below
-    flips: list[Moment] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Restart:
-    """A camera that is back, whose uptime is to tell whether it had lost its power or only its line."""
-
-    died: Moment
-    returned: Moment
-    booted: Moment = 0  # when it started; 0: not read yet
 
 
 class Fleet:
@@ -353,47 +277,10 @@ class Fleet:
     # --- what follows from it ------------------------------------------------------------------------------
 
     def dead(self, device: str, mass: Mass) -> bool:
-        """`_is_dead`, worked out once between two calls of `take_dirty`."""
+        """Whether nothing behind it answers any more; worked out once between two calls of `take_dirty`."""
         if device not in self._dead:
-            self._dead[device] = self._is_dead(device, mass)
+            self._dead[device] = is_dead(self.devices, self.cameras, device, mass, self.dead)
         return self._dead[device]
-
-    def _is_dead(self, device: str, mass: Mass) -> bool:
-        """Whether nothing behind the device answers any more.
-
-        A monitored one that is offline is dead unless something below answered since. One that is not monitored is
-        dead when so many cameras below went down together and nothing below has answered since the first of them,
-        and they hang on more than one branch of it (else the branch is what is dead).
-        """
-        facts = self.devices[device]
-        if facts.state is State.OFFLINE:
-            return facts.last_answer < facts.since
-        if facts.state is State.ONLINE:
-            return False
-        if any(self.devices[child].state is State.ONLINE for child in facts.children):
-            return False
-        fresh = {camera: since for camera, since in facts.down.items() if since > facts.last_answer}
-        first = min(fresh.values(), default=0)
-        fresh = {camera: since for camera, since in fresh.items() if since - first <= mass.window}
-        if len(fresh) >= mass.cameras and (facts.leaves > 0 or len({self._branch(c, device) for c in fresh}) > 1):
-            return True
-        return self._children_dead(facts, mass)
-
-    def _children_dead(self, facts: DeviceFacts, mass: Mass) -> bool:
-        children = [self.devices[child] for child in facts.children]
-        known = [child for child in children if child.state is not State.UNKNOWN]
-        if len(known) < 2 or facts.leaves:
-            return False
-        # Two that died hours apart have two causes.
-        died = [child.since for child in known]
-        return max(died) - min(died) <= mass.window and (
-            all(child.state is State.OFFLINE and self.dead(child.device.id, mass) for child in known)
-        )
-
-    def _branch(self, camera: str, device: str) -> str:
-        line = self.cameras[camera].line
-        place = line.index(device)
-        return line[place - 1] if place else camera
 
     def culprit(self, camera: str, mass: Mass) -> str | None:
         """The topmost dead device above a camera; None: it is the camera's own affair."""
@@ -441,11 +328,3 @@ def _feeds(inventory: Inventory) -> Mapping[str, str]:
         if feed in inventory.devices and camera.placement.upstream in inventory.devices:
             named[camera.placement.upstream].append(feed)
     return {device: most_common(feeds) for device, feeds in named.items()}
-
-
-def most_common(values: Iterable[str]) -> str:
-    """The value that stands there most often, the first by name where two do; "" for none."""
-    counts: dict[str, int] = defaultdict(int)
-    for value in values:
-        counts[value] += 1
-    return min(counts, key=lambda value: (-counts[value], value), default="")
