@@ -184,6 +184,7 @@ class Daemon:
         self._tasks = [
             asyncio.create_task(self.prober.schedule.run(), name="schedule"),
             asyncio.create_task(self._tick(), name="tick"),
+            asyncio.create_task(self.keeper.show(), name="showing"),
             asyncio.create_task(self.keeper.keep_windows(), name="windows"),
             asyncio.create_task(self.routes.run(), name="routes"),
             asyncio.create_task(self.reports.keep_mailing(), name="mail"),
@@ -249,7 +250,7 @@ class Daemon:
             task.cancel()
         if self._tasks:
             await self.prober.schedule.stop()
-            self.keeper.keep()
+            self.keeper.keep(at_last=True)
             self.jobs.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.front.stop()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,6 +16,11 @@ from healthd.model import Moment
 from healthd.selfmetrics import SelfMetrics
 from healthd.setup import Setup
 from healthd.store import Batch, Store, Writer
+
+log = logging.getLogger("healthd.store")
+
+_WAITING_BATCHES = 200  # some minutes; HealthdStoreFailing fires at half of it
+_FLIPS_AT_ONCE = 500  # shown in one go: 20 ms of the event loop
 
 
 @dataclass
@@ -28,13 +35,27 @@ class Keeper:
     setup: Callable[[], Setup]
     now: Callable[[], Moment]
     placed_at: Moment = 0
+    _to_show: deque[Outbox | asyncio.Event] = field(default_factory=deque, init=False)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _rebuild: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _beating_since: Moment = field(default=0, init=False)
     _errors: int = field(default=0, init=False)  # of the writer, as far as they were counted
 
-    def keep(self) -> None:
-        """Have stored what the core has to say by now."""
-        outbox = self.core.take()
+    def keep(self, *, at_last: bool = False) -> None:
+        """Have stored what the core has to say by now. While the writer is far behind, the core keeps it, where it
+        grows less; `at_last`: nobody will ask again."""
+        if self.writer.pending >= _WAITING_BATCHES and not at_last:
+            if given_up := self.core.thin_out():
+                self.metrics.flips_given_up(given_up)
+                log.error(
+                    "the store takes nothing and memory is short: flips became unknown time flips=%d", given_up
+                )
+            return
+        self._submit(self.core.take(_FLIPS_AT_ONCE))
+        while self.core.has_flips:
+            self._submit(self.core.take(_FLIPS_AT_ONCE))
+
+    def _submit(self, outbox: Outbox) -> None:
         batch = Batch(
             flips=outbox.flips,
             heartbeat=outbox.heartbeat,
@@ -48,9 +69,26 @@ class Keeper:
             recorded=self.now(),
         )
         loop = asyncio.get_running_loop()
-        self.writer.submit(batch, lambda: _call_soon(loop, self._committed, outbox))
+        self.writer.submit(batch, lambda: _call_soon(loop, self._written, outbox))
 
-    def _committed(self, outbox: Outbox) -> None:
+    def _written(self, outbox: Outbox | asyncio.Event) -> None:
+        self._to_show.append(outbox)
+        self._woken.set()
+
+    async def show(self) -> None:
+        """Show what was stored, piece by piece: one transaction may hold the flips of half a city."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            while self._to_show:
+                outbox = self._to_show.popleft()
+                if isinstance(outbox, asyncio.Event):
+                    outbox.set()
+                else:
+                    self._show(outbox)
+                    await asyncio.sleep(0)
+
+    def _show(self, outbox: Outbox) -> None:
         self.metrics.store_written(self.writer.last_write_seconds)
         if outbox.heartbeat is not None:
             start, end = outbox.heartbeat
@@ -73,7 +111,7 @@ class Keeper:
     async def flushed(self) -> None:
         """Until everything submitted so far is on the disk and was shown."""
         flushed, loop = asyncio.Event(), asyncio.get_running_loop()
-        self.writer.submit(Batch(), lambda: _call_soon(loop, flushed.set))
+        self.writer.submit(Batch(), lambda: _call_soon(loop, self._written, flushed))
         await flushed.wait()
 
     def rebuild_windows(self) -> None:

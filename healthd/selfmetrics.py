@@ -39,6 +39,11 @@ class SelfMetrics:
         self._store_errors = Counter(
             "healthd_store_errors_total", "Transactions of the store that failed.", registry=registry
         )
+        self._given_up = Counter(
+            "healthd_store_flips_given_up_total",
+            "Flips that became unknown time because the store took nothing for too long.",
+            registry=registry,
+        )
         self._reload_ok = Gauge(
             "healthd_config_last_reload_successful",
             "1 if the last load of configuration and inventory was taken, 0 if it was refused.",
@@ -86,6 +91,9 @@ class SelfMetrics:
 
     def store_failed(self) -> None:
         self._store_errors.inc()
+
+    def flips_given_up(self, flips: int) -> None:
+        self._given_up.inc(flips)
 
     def set_store_pending(self, batches: int) -> None:
         self._store_pending.set(batches)

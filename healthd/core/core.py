@@ -132,14 +132,7 @@ class Core:
 
     def undecided_since(self, now: Moment) -> Moment:
         """Before this moment nothing can still change: the earliest streak that is open, or now."""
-        earliest = now
-        for camera_id in self._open:
-            for holding in (self._roster[camera_id].online, self._roster[camera_id].picture):
-                if holding.streak:
-                    earliest = min(earliest, holding.streak[0].asked)
-                if holding.first_fail:
-                    earliest = min(earliest, holding.first_fail)
-        return earliest
+        return min((self._roster[camera].undecided_since(now) for camera in self._open), default=now)
 
     # --- folding -------------------------------------------------------------------------------------------
 
@@ -304,7 +297,7 @@ class Core:
     def _note(self, entry: Entry, flip: Flip) -> None:
         flip = replace(flip, camera=entry.camera.id)
         if flip.axis is Axis.ONLINE and flip.evidence:
-            flip = replace(flip, evidence=(*flip.evidence, self._sibling_evidence(entry, flip.at)))
+            flip = replace(flip, evidence=(*flip.evidence, self._roster.sibling_evidence(entry, flip.at)))
         self._unstored.flips.append(flip)
         self._contradictions.compare(entry, flip.at)
         self.desk.flipped(flip, has_uptime=entry.memory.booted_at is not None)
@@ -325,11 +318,6 @@ class Core:
             self.disagreements.platform_says(camera, said, now)
             if camera in self._roster:
                 self._contradictions.compare(self._roster[camera], now)
-
-    def _sibling_evidence(self, entry: Entry, since: Moment) -> Mapping[str, object]:
-        siblings = [*self._roster.siblings(entry)]
-        answered = sum(1 for s in siblings if s.online.last >= since and not s.online.first_fail)
-        return {"siblings": len(siblings), "siblings_answered": answered}
 
     def _forget(self, entry: Entry, axis: Axis, at: Moment, reason: str) -> None:
         holding, flip = forget(getattr(entry, axis.value), axis, at, reason)
@@ -391,13 +379,17 @@ class Core:
         """healthd itself stood still (stopped process, sleeping machine): the next ok begins a new heartbeat."""
         self.seeing.lost_time(now)
 
-    def take(self) -> Outbox:
-        """What is to be stored since the last call."""
+    def take(self, at_most: int = 1_000_000) -> Outbox:
+        """What is to be stored since the last call. While `has_flips` there is more: no more than so many flips
+        are taken at once."""
         unstored, self._unstored = self._unstored, Unstored()
+        flips = unstored.take_flips(at_most)
+        self._unstored.flips = unstored.flips
         references, forgotten = self.gallery.take()
         return Outbox(
-            flips=(*unstored.flips,),
-            heartbeat=self.seeing.heartbeat(unstored.flips),
+            flips=flips,
+            # Not before the last flip: what the heartbeat covers must be in the store if we are killed now.
+            heartbeat=None if unstored.flips else self.seeing.heartbeat(flips),
             memories=unstored.memories,
             reached=unstored.reached,
             reboots=unstored.reboots,
@@ -406,3 +398,7 @@ class Core:
             forgotten=forgotten,
             disagreements=self.disagreements.take(),
         )
+
+    def thin_out(self) -> int:
+        """The store takes nothing for now: keep what waits small. Returns how many flips were given up for it."""
+        return self._unstored.thin_out(len(self._roster))

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
+from healthd.core.thinning import thin_flips, thin_happenings
 from healthd.folding.disagreements import Disagreement
 from healthd.folding.picture_state import PictureRules
 from healthd.folding.state import Rules
 from healthd.incidents.incident import Happening
 from healthd.model import Axis, Flip, Moment, PictureReference, State
 from probes.base import Memory
+
+_WAITING_LEAST = 20_000  # flips and happenings that may always wait; some 1 kB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +73,20 @@ class Unstored:
     memories: dict[str, Memory] = field(default_factory=dict)
     reached: dict[str, Moment] = field(default_factory=dict)
     reboots: dict[str, int] = field(default_factory=dict)
+    _enough: int = 0  # flips and happenings below which nothing is thinned out
+
+    def thin_out(self, cameras: int) -> int:
+        """To be called while the store takes nothing: keep what waits in proportion to the fleet. Returns how many
+        flips were given up (see `thinning`). All else grows no further by itself."""
+        waiting = len(self.flips) + len(self.happenings)
+        if waiting <= max(self._enough, _WAITING_LEAST, cameras):
+            return 0
+        before, self.flips = len(self.flips), thin_flips(self.flips)
+        self.happenings = thin_happenings(self.happenings)
+        self._enough = 2 * (len(self.flips) + len(self.happenings))  # else it would be tried again at every step
+        return before - len(self.flips)
+
+    def take_flips(self, at_most: int) -> tuple[Flip, ...]:
+        """The oldest ones, which are gone then."""
+        flips, self.flips = self.flips[:at_most], self.flips[at_most:]
+        return (*flips,)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from healthd.folding.state import Holding
-from healthd.model import Camera
+from healthd.model import Camera, Moment
 from probes.base import Memory
 
 
@@ -28,6 +28,11 @@ class Entry:
         """Whether a streak or a fail is open on either axis."""
         return self.online.undecided or self.online.first_fail > 0 or self.picture.undecided
 
+    def undecided_since(self, now: Moment) -> Moment:
+        """Before this moment nothing of it can still change: when what is open on either axis began, or now."""
+        begun = [held.streak[0].asked for held in (self.online, self.picture) if held.streak]
+        return min([now, *begun, *(held.first_fail for held in (self.online, self.picture) if held.first_fail)])
+
 
 class Roster:
     """All entries. After putting some in or taking some out, or giving one another camera: `index`."""
@@ -40,6 +45,9 @@ class Roster:
 
     def __getitem__(self, camera: str) -> Entry:
         return self._entries[camera]
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
     def __contains__(self, camera: object) -> bool:
         return camera in self._entries
@@ -85,6 +93,12 @@ class Roster:
     def siblings(self, entry: Entry) -> Iterable[Entry]:
         """The others on the same upstream device."""
         return (one for one in self._below.get(entry.camera.placement.upstream, ()) if one is not entry)
+
+    def sibling_evidence(self, entry: Entry, since: Moment) -> Mapping[str, object]:
+        """How many siblings it has, and how many of them have answered since."""
+        siblings = [*self.siblings(entry)]
+        answered = sum(1 for one in siblings if one.online.last >= since and not one.online.first_fail)
+        return {"siblings": len(siblings), "siblings_answered": answered}
 
 
 def address_of(reach: str) -> str:
