@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from healthd.periods import iso
 from healthd.report import assessment, cover, filings, lists, people, quality, repairs
@@ -85,31 +86,31 @@ def build(material: Material, lang: str) -> Report:
         narrative=cover.narrative(context),
         sections=sections,
         words=scribe.words,
-        data=head(material),
+        data=partial(head, material),
     )
 
 
-def head(material: Material) -> dict[str, object]:
+def head(material: Material) -> Iterator[tuple[str, object]]:
     """What the JSON document says beside its sections: what it is about, and the rows by their public names."""
     span, zone, figures = material.period.span, material.zone, material.figures
-    return {
-        "site": material.site,
-        "simulated": material.simulated,
-        "period": material.period.name,
-        "region": material.region or None,
-        "from": iso(span.start, zone),
-        "to": iso(figures.until, zone),
-        "clipped": figures.clipped,
-        "standing": figures.standing,
-        "version": figures.version,
-        "made": iso(material.made, zone),
-        "profiles": [profile.name for profile in material.profiles],
-        "rows": [row for found in (figures, material.units, material.maintainers) for row in found.as_json(zone)],
-        "further": material.further.as_json(zone) if material.further else [],
-        "scores": [score.as_json() for score in material.scores],
-        "attributed": material.attributed.as_json(zone) if material.attributed else [],
-        "changes": [line.as_json(zone) for line in material.changes],
-    }
+    yield "site", material.site
+    yield "simulated", material.simulated
+    yield "period", material.period.name
+    yield "region", material.region or None
+    yield "from", iso(span.start, zone)
+    yield "to", iso(figures.until, zone)
+    yield "clipped", figures.clipped
+    yield "standing", figures.standing
+    yield "version", figures.version
+    yield "made", iso(material.made, zone)
+    yield "profiles", [profile.name for profile in material.profiles]
+    firm = {"standing": figures.standing, "version": figures.version}
+    sets = (figures, material.units, material.maintainers)
+    yield "rows", ({**row.as_json(zone), **firm} for found in sets for row in found.rows)
+    for key, found in (("further", material.further), ("attributed", material.attributed)):
+        yield key, (row for row in found.as_json(zone)) if found else []
+    yield "scores", [score.as_json() for score in material.scores]
+    yield "changes", [line.as_json(zone) for line in material.changes]
 
 
 def numeral(number: int) -> str:

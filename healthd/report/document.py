@@ -7,8 +7,8 @@ formats that compute, and the text that people read, for those that print.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -164,7 +164,7 @@ class Section:
 class Report:
     """The whole. `facts`: (name, value) lines under the title. `banner`: a warning that every page carries, or "".
     `footer`: what stands beside the page number. `words`: the few that renderers themselves need (see texts).
-    `data`: what the JSON document has beside the sections."""
+    `data`: gives what the JSON document has beside the sections, (key, value) by turns, rows as iterators."""
 
     kind: str
     lang: str  # zh | en
@@ -176,7 +176,7 @@ class Report:
     narrative: Sequence[str]
     sections: Sequence[Section]
     words: Words
-    data: dict[str, object] = field(default_factory=dict)
+    data: Callable[[], Iterable[tuple[str, object]]] = tuple
 
     def tables(self) -> Iterator[tuple[Section, Table]]:
         for section in self.sections:

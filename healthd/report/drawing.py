@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 
-import typst
-
 from healthd.report.chart import HEIGHT, WIDTH, svg
 from healthd.report.document import Chart
 from healthd.report.fonts import chosen, installed
 from healthd.report.formats import FormatError
+from healthd.report.typesetting import typeset_apart
 
 _SOURCE = b"""#let chart = json(bytes(sys.inputs.chart))
 #set page(width: chart.width * 1pt, height: chart.height * 1pt, margin: 0pt)
@@ -26,4 +25,4 @@ def picture(chart: Chart) -> bytes | None:
         return None
     drawn = svg(chart, ", ".join(f"'{font}'" for font in heads))
     document = json.dumps({"svg": drawn, "width": WIDTH, "height": HEIGHT}, ensure_ascii=False)
-    return typst.compile(_SOURCE, format="png", ppi=_PPI, sys_inputs={"chart": document})
+    return typeset_apart(_SOURCE, {"chart": document}, _PPI)

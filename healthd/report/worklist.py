@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from healthd import __version__
@@ -64,16 +65,18 @@ def build_worklist(work: Work, lang: str) -> Report:
         narrative=[_summary(scribe, work)],
         sections=sections,
         words=scribe.words,
-        data={
-            "site": work.site,
-            "simulated": work.simulated,
-            "period": work.period.name,
-            "region": work.region or None,
-            "maintainer": work.maintainer or None,
-            "at": scribe.time(work.at).value,
-            "incidents": [one.as_json(work.at) for one in work.incidents],
-        },
+        data=partial(_data, scribe, work),
     )
+
+
+def _data(scribe: Scribe, work: Work) -> Iterator[tuple[str, object]]:
+    yield "site", work.site
+    yield "simulated", work.simulated
+    yield "period", work.period.name
+    yield "region", work.region or None
+    yield "maintainer", work.maintainer or None
+    yield "at", scribe.time(work.at).value
+    yield "incidents", [one.as_json(work.at) for one in work.incidents]
 
 
 def _root(scribe: Scribe, work: Work) -> str:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
@@ -29,14 +28,13 @@ from healthd.report.document import Block, Chart, Paragraph, Report, Table, Tone
 from healthd.report.drawing import picture
 from healthd.report.formats import FormatError, Options
 from healthd.report.formats.docx_styles import dress
+from healthd.report.formats.docx_tables import Line as Row
+from healthd.report.formats.docx_tables import fill
 from healthd.report.formats.pdf import parts
 
-_COLOURS = {Tone.BAD: "A9211B", Tone.GOOD: "1A6B3C", Tone.WARN: "7D5200", Tone.QUIET: "5C6875"}
-_HEAD_FILL, _TOTAL_FILL = "E8EDF3", "EEF2F7"
 _WHOLE_ROWS = 16  # tables up to here stay on one page
 _LAST_ROWS = 3  # of a longer one: so many go to the next page together
 _MARGIN = Mm(20)
-_CELL_MARGIN = 40  # twentieths of a point
 
 
 def render(report: Report, name: str, options: Options) -> Mapping[str, bytes]:
@@ -137,9 +135,10 @@ class _Writer:
         table = self._document.add_table(rows=0, cols=2)
         table.autofit = False
         widths = [int(self._width * 0.18), int(self._width * 0.82)]
-        _grid(table, widths)
-        for name, value in self._report.facts:
-            _row(table, [(name, "left", Tone.QUIET), (value, "left", Tone.PLAIN)], widths)
+        facts = [
+            Row([(name, "left", Tone.QUIET), (value, "left", Tone.PLAIN)]) for name, value in self._report.facts
+        ]
+        fill(table, widths, facts)
 
     def _block(self, block: Block, *, leads: bool) -> None:
         """`leads`: it stays on the page of what comes after it."""
@@ -159,7 +158,7 @@ class _Writer:
         line = self._document.add_paragraph()
         line.alignment = WD_ALIGN_PARAGRAPH.CENTER
         line.paragraph_format.keep_with_next = True
-        shape = line.add_run().add_picture(io.BytesIO(drawn), width=Emu(min(self._width, int(Mm(230)))))
+        shape = line.add_run().add_picture(io.BytesIO(drawn), width=Emu(min(self._width, int(Mm(190)))))
         shape._inline.docPr.set("descr", chart.title)
         self._document.add_paragraph(chart.title, "Caption").alignment = WD_ALIGN_PARAGRAPH.CENTER
 
@@ -175,94 +174,22 @@ class _Writer:
         widths = [int(self._width * column.share / total) for column in table.columns]
         made = self._document.add_table(rows=0, cols=len(table.columns), style="Table Grid")
         made.autofit = False
-        _grid(made, widths)
-        heads = [(column.title, "center", Tone.PLAIN) for column in table.columns]
-        _row(made, heads, widths, head=True, tied=True)
-        notes = bool(table.more or table.note)
-        lines = [*table.printed, *table.closing]
-        for place, row in enumerate(lines, 1):
-            cells = [(cell.text, column.align, cell.tone) for cell, column in zip(row, table.columns, strict=True)]
-            tied = len(lines) <= _WHOLE_ROWS or place == 1 or len(lines) - place < _LAST_ROWS
-            ends = place == len(lines) and not notes
-            _row(made, cells, widths, tied=tied and not ends, total=place > len(table.printed))
+        fill(made, widths, _lines(table))
         for note in (table.more, table.note):
             if note:
                 self._document.add_paragraph(note, "Note")
 
 
-# --- the elements; python-docx walks the whole table for each cell, which takes minutes for long ones --------
-
-
-def _grid(table: Any, widths: Sequence[int]) -> None:
-    """Widths of the columns, and little room beside the text: tables are wide."""
-    margins = _made("w:tblCellMar")
-    for side in ("left", "right"):
-        margins.append(_made(f"w:{side}", w=_CELL_MARGIN, type="dxa"))
-    look = table._tbl.tblPr.find(qn("w:tblLook"))
-    look.addprevious(margins) if look is not None else table._tbl.tblPr.append(margins)
-    for column, width in zip(table._tbl.tblGrid.findall(qn("w:gridCol")), widths, strict=True):
-        column.set(qn("w:w"), str(width // 635))
-
-
-def _row(
-    table: Any,
-    cells: Sequence[tuple[str, str, Tone]],
-    widths: Sequence[int],
-    *,
-    head: bool = False,
-    total: bool = False,
-    tied: bool = False,
-) -> None:
-    """`tied`: on the same page as the line after it, so that no row or note stands alone."""
-    row = _made("w:tr")
-    properties = _made("w:trPr")
-    properties.append(_made("w:cantSplit"))
-    if head:
-        properties.append(_made("w:tblHeader"))
-    row.append(properties)
-    for (text, align, tone), width in zip(cells, widths, strict=True):
-        row.append(_cell(text, align, tone, width, _Look(head, total, tied)))
-    table._tbl.append(row)
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What a row is: the heads, the total; and whether it is tied to the next line."""
-
-    head: bool
-    total: bool
-    tied: bool
-
-
-def _cell(text: str, align: str, tone: Tone, width: int, row: _Look) -> Any:
-    cell, properties = _made("w:tc"), _made("w:tcPr")
-    properties.append(_made("w:tcW", w=width // 635, type="dxa"))
-    if row.head or row.total:
-        fill = _HEAD_FILL if row.head else _TOTAL_FILL
-        properties.append(_made("w:shd", val="clear", color="auto", fill=fill))
-    properties.append(_made("w:vAlign", val="center"))
-    cell.append(properties)
-    line, look = _made("w:p"), _made("w:pPr")
-    look.append(_made("w:pStyle", val="TableHead" if row.head else "TableText"))
-    if row.tied:
-        look.append(_made("w:keepNext"))
-    look.append(_made("w:jc", val=align))
-    line.append(look)
-    run = _made("w:r")
-    if tone in _COLOURS or row.total:
-        style = _made("w:rPr")
-        if tone is Tone.BAD or row.total:
-            style.append(_made("w:b"))
-        if tone in _COLOURS:
-            style.append(_made("w:color", val=_COLOURS[tone]))
-        run.append(style)
-    words = _made("w:t")
-    words.text = text
-    words.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
-    run.append(words)
-    line.append(run)
-    cell.append(line)
-    return cell
+def _lines(table: Table) -> Iterator[Row]:
+    """Heads, rows and total; those of a short table stay together, and the first and last few of a long one."""
+    yield Row([(column.title, "center", Tone.PLAIN) for column in table.columns], head=True, tied=True)
+    notes = bool(table.more or table.note)
+    lines = [*table.printed, *table.closing]
+    for place, row in enumerate(lines, 1):
+        cells = [(cell.text, column.align, cell.tone) for cell, column in zip(row, table.columns, strict=True)]
+        tied = len(lines) <= _WHOLE_ROWS or place == 1 or len(lines) - place < _LAST_ROWS
+        ends = place == len(lines) and not notes
+        yield Row(cells, total=place > len(table.printed), tied=tied and not ends)
 
 
 def _made(tag: str, **attributes: object) -> Any:

@@ -8,12 +8,11 @@ from importlib import resources
 from itertools import pairwise
 from typing import Any
 
-import typst
-
 from healthd.report.chart import svg
 from healthd.report.document import Block, Chart, Paragraph, Report, Section, Table
 from healthd.report.fonts import chosen, installed
-from healthd.report.formats import FormatError, Options
+from healthd.report.formats import Options
+from healthd.report.typesetting import typeset_apart
 
 
 def render(report: Report, name: str, _: Options) -> Mapping[str, bytes]:
@@ -26,10 +25,7 @@ def typeset(report: Report, families: frozenset[str]) -> bytes:
     body, heads = chosen(json.dumps(_document(report, ""), ensure_ascii=False), families, report.lang)
     document = {**_document(report, ", ".join(f"'{font}'" for font in heads)), "fonts": body, "heads": heads}
     source = resources.files("healthd.report").joinpath("templates", "report.typ").read_bytes()
-    try:
-        return typst.compile(source, format="pdf", sys_inputs={"report": json.dumps(document, ensure_ascii=False)})
-    except typst.TypstError as error:
-        raise FormatError(f"typesetting failed: {error.message}") from error
+    return typeset_apart(source, {"report": json.dumps(document, ensure_ascii=False)})
 
 
 def _document(report: Report, fonts: str) -> dict[str, Any]:
