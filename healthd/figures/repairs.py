@@ -4,6 +4,7 @@ the reports alike. Reads the store: never to be called on the event loop."""
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -86,19 +87,29 @@ def repair_statistics(
     """Repair statistics of `span` by region, unit, maintainer or cause; None where nothing is known of it.
     `region`: only incidents in or below it. A final month is answered from its frozen copy, of `version` (0: the
     newest). Raises StoreError."""
+    return repair_statistics_by(store, setup, span, (by,), region=region, version=version).get(by)
+
+
+def repair_statistics_by(
+    store: Store, setup: Setup, span: Span, bys: Sequence[str], *, region: str = "", version: int = 0
+) -> Mapping[str, RepairStatistics]:
+    """The same by several of these out of one reading of the incidents; empty where nothing is known of `span`."""
     final = final_month(store, span, version=version)
     if final is not None:
         copy, end = final.copy, min(span.end, final.copy.until + 1)
-        held = [read_incident(text) for text in copy.incidents]
-        rows = statistics(held, span.start, end, copy.terms.inventory, by=by, region=region)
-        return RepairStatistics(tuple(rows), Span(span.start, end), copy.terms.inventory)
-    end = min(span.end, (store.last_heartbeat() or 0) + 1)
-    if end <= span.start:
-        return None
-    inventory = rate_terms(setup, store.regions()).inventory
-    incidents = counted_incidents(store, span.start, end)
-    rows = statistics(incidents, span.start, end, inventory, by=by, region=region)
-    return RepairStatistics(tuple(rows), Span(span.start, end), inventory)
+        incidents, inventory = [read_incident(text) for text in copy.incidents], copy.terms.inventory
+    else:
+        end = min(span.end, (store.last_heartbeat() or 0) + 1)
+        if end <= span.start:
+            return {}
+        inventory = rate_terms(setup, store.regions()).inventory
+        incidents = counted_incidents(store, span.start, end)
+
+    def told(by: str) -> RepairStatistics:
+        rows = statistics(incidents, span.start, end, inventory, by=by, region=region)
+        return RepairStatistics(tuple(rows), Span(span.start, end), inventory)
+
+    return {by: told(by) for by in bys}
 
 
 def counted_incidents(store: Store, start: Moment, end: Moment) -> list[Incident]:

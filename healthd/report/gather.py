@@ -11,7 +11,7 @@ from healthd.figures.assessed import further_figures
 from healthd.figures.attributed import attributed_figures, held_in
 from healthd.figures.change_list import changes
 from healthd.figures.period import Figures, Reading, copy_of, figures, figures_by, month_span, told_terms, watch_of
-from healthd.figures.repairs import repair_statistics, standing
+from healthd.figures.repairs import repair_statistics_by, standing
 from healthd.figures.scored import maintainer_scores, region_scores
 from healthd.incidents.attribution import attributing
 from healthd.incidents.incident import Incident
@@ -83,9 +83,10 @@ def gather(
         moves=sorted(fleet.moves, key=lambda move: (move.at, move.camera)),
         incidents=_incidents(store, period.span, seen, inside),
         repairs={
-            by: told_repairs.rows
-            for by in ("region", "maintainer", "cause")
-            if (told_repairs := repair_statistics(store, setup, period.span, by=by, region=region))
+            by: told.rows
+            for by, told in repair_statistics_by(
+                store, setup, period.span, ("region", "maintainer", "cause"), region=region
+            ).items()
         },
         plans=[*_plans(store, setup, region, seen)] if monthly else (),
         gaps=[*_gaps(watch_of(store, setup.config.timezone, period.span))],
