@@ -19,6 +19,9 @@ from healthd.rates.pool import ENOUGH, Column, Mark, Outcomes
 from healthd.rates.profiles import Method
 from healthd.rates.timeline import Piece, Situation, Watch
 
+_KINDS = len(Bucket)
+_ENOUGH = ENOUGH.as_integer_ratio()
+
 Counted: TypeAlias = tuple[Placement, Mark, int]
 
 
@@ -81,6 +84,7 @@ class DailyPass:
     def __init__(self, method: Method, columns: Sequence[Column], watch: Watch) -> None:
         self.method = method
         self._columns = columns
+        self._share = method.pass_at.as_integer_ratio()
         for place, column in enumerate(columns):
             column.place = place
         self._days = [*days_of(Span(watch.start, watch.until), watch.zone)]
@@ -120,24 +124,25 @@ class DailyPass:
 
     def _judge(self, amounts: dict[Situation, Moment]) -> Outcomes:
         """(outcome, outcome without exemptions) for each column."""
-        raw = amounts
-        if any(situation.exempt for situation in amounts):
-            raw = {}
-            for situation, amount in amounts.items():
-                without = situation._replace(exempt=False)
-                raw[without] = raw.get(without, 0) + amount
+        exempt = any(situation.exempt for situation in amounts)
         found = []
         for column in self._columns:
-            outcome = self._outcome(column.vector(amounts))
-            found.append((outcome, outcome if raw is amounts else self._outcome(column.vector(raw))))
+            net, raw, judged = [0] * _KINDS, [0] * _KINDS, column.judged
+            for situation, amount in amounts.items():
+                bucket, without = judged(situation)
+                net[bucket] += amount
+                raw[without] += amount
+            outcome = self._outcome(*net)
+            found.append((outcome, self._outcome(*raw) if exempt else outcome))
         return tuple(found)
 
-    def _outcome(self, vector: Sequence[int]) -> Bucket:
+    def _outcome(
+        self, good: int, bad: int, undiagnosed: int, unknown: int, exempt: int, _out_of_service: int
+    ) -> Bucket:
         """What a day counts as, by the time in it; it is unknown where healthd saw too little of it."""
-        good, bad, undiagnosed, unknown, exempt, _, *_ = vector
-        assessed, share = good + bad, self.method.pass_at
-        if assessed and assessed * ENOUGH.denominator >= ENOUGH.numerator * (assessed + unknown):
-            return Bucket.GOOD if good * share.denominator >= share.numerator * assessed else Bucket.BAD
+        assessed, (part, whole) = good + bad, self._share
+        if assessed and assessed * _ENOUGH[1] >= _ENOUGH[0] * (assessed + unknown):
+            return Bucket.GOOD if good * whole >= part * assessed else Bucket.BAD
         if assessed or unknown:
             return Bucket.UNKNOWN
         if undiagnosed:

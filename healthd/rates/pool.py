@@ -38,18 +38,30 @@ class Tally:
     members: Counter[frozenset[Group]] = field(default_factory=Counter)
     counts: dict[Method, dict[Group, dict[Mark, int]]] = field(default_factory=dict)
 
-    def add(self, camera: Iterable[tuple[Group, Any, int]]) -> None:
-        """Adds all pieces of one camera."""
-        served: set[Group] = set()
-        for group, situation, amount in camera:
-            sums = self.amounts.get(group)
+    def add(self, pool: Pool, camera: str, found: Iterable[Any]) -> None:
+        """Adds all pieces of one camera, or what it is split into; `pool` knows where."""
+        served: list[frozenset[Group]] = []
+        placement: Placement | None = None
+        sums: dict[Any, int] | None = None
+        is_out = True  # whether it was all the time in this placement
+        alone: frozenset[Group] = frozenset()
+        for start, end, stood, situation in found:
+            if stood is not placement:
+                placement, is_out, sums = stood, True, None
+                group = pool.group(camera, stood)
+                if group is not None:
+                    sums = self.amounts.get(group)
+                    if sums is None:
+                        sums = self.amounts[group] = {}
+                    alone = pool.alone(group)
             if sums is None:
-                sums = self.amounts[group] = {}
-            sums[situation] = sums.get(situation, 0) + amount
-            if not situation.out:
-                served.add(group)
+                continue
+            sums[situation] = sums.get(situation, 0) + end - start
+            if is_out and not situation.out:
+                is_out = False
+                served.append(alone)
         if served:
-            self.members[frozenset(served)] += 1
+            self.members[served[0] if len(served) == 1 else frozenset().union(*served)] += 1
 
     def of(self, method: Method, *, instant: bool) -> Mapping[Group, Mapping[Any, int]] | None:
         """What a method's rates are made of; None where it was not counted. At an instant all count heads."""
@@ -73,6 +85,9 @@ Vector: TypeAlias = list[int]
 """Amounts by Bucket, then raw good and raw assessed."""
 
 
+_WIDTH = len(Bucket) + 2
+
+
 class Column:
     """One rate by one profile. Judges each situation once; there are far fewer of them than pieces.
 
@@ -87,17 +102,22 @@ class Column:
 
     def vector(self, amounts: Mapping[Any, int]) -> Vector:
         """The sums of amounts by what they are judged by (`Mark`)."""
-        sums = [0] * (len(Bucket) + 2)
+        sums, known = [0] * _WIDTH, self._judged
         for mark, amount in amounts.items():
-            judged = self._judged.get(mark)
-            if judged is None:
-                judged = self._judged[mark] = self._judge(mark)
+            judged = known.get(mark) or self.judged(mark)
             sums[judged[0]] += amount
             if judged[1] <= Bucket.BAD:
                 sums[-1] += amount
                 if judged[1] is Bucket.GOOD:
                     sums[-2] += amount
         return sums
+
+    def judged(self, mark: Mark) -> tuple[Bucket, Bucket]:
+        """What is judged by it counts as, and without exemptions."""
+        known = self._judged.get(mark)
+        if known is None:
+            known = self._judged[mark] = self._judge(mark)
+        return known
 
     def _judge(self, mark: Mark) -> tuple[Bucket, Bucket]:
         if not isinstance(mark, Situation):
@@ -125,6 +145,7 @@ class Pool:
         self._tag = by.removeprefix("tag:") if by.startswith("tag:") else ""
         self._departments: dict[str, tuple[str, ...]] = {}
         self._lines: dict[str, tuple[str, ...]] = {}
+        self._alone: dict[Group, frozenset[Group]] = {}
 
     def group(self, camera: str, placement: Placement) -> Group | None:
         """Where the camera's moments in this placement are booked; None: outside of the region asked for."""
@@ -141,6 +162,13 @@ class Pool:
                 return camera, placement.class_
         known = self.terms.inventory.cameras.get(camera)
         return (known.tags.get(self._tag, "") if known else ""), placement.class_
+
+    def alone(self, group: Group) -> frozenset[Group]:
+        """The set of this group alone: one object for all cameras that never moved."""
+        known = self._alone.get(group)
+        if known is None:
+            known = self._alone[group] = frozenset([group])
+        return known
 
     def sums(self, amounts: Mapping[Group, Mapping[Any, int]], column: Column) -> dict[Group, Vector]:
         """One column's sums of every row: by region those of all regions, with what lies below them."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from healthd.model import CameraHistory, Moment, Placement
+from healthd.model import CameraHistory, Moment
 from healthd.periods import iso
 from healthd.rates.methods import Counter, counters
 from healthd.rates.pool import ENOUGH, Column, Group, Pool, Tally, Terms
+from healthd.rates.profiles import Profile
 from healthd.rates.timeline import Piece, Watch, pieces
 
 _TREES = ("region", "department")
@@ -170,46 +172,42 @@ def tabulate(
     """Rows of [start, end), by region from the root down, then class `all` first; none where nothing was booked.
     `region` is shown on rows that are not by region. A method that was not counted in `tally` has no rows."""
     table: list[Row] = []
-    sizes = pool.sizes(tally.members) if pool.by in _TREES else {}
+    heads = _heads(pool, tally, region)
+    profile: Profile | None = None
+    cameras: Mapping[Group, int] = {}
     for column in pool.columns:
         amounts = tally.of(column.method, instant=start == end)
         if amounts is None:
             continue
-        cameras = pool.cameras(tally.members, column.profile)
+        if column.profile is not profile:
+            profile, cameras = column.profile, pool.cameras(tally.members, column.profile)
+        rate, name_of, method = column.rate, profile.name, column.method.kind
         for (key, class_), sums in pool.sums(amounts, column).items():
-            name, level = _named(pool, key)
+            shown, name, level, line, small = heads(key)
             good, bad, undiagnosed, unknown, exempt, out_of_service, raw_good, raw_assessed, *doors = sums
-            table.append(
-                Row(
-                    by=pool.by,
-                    key=key,
-                    region=key if pool.by == "region" else region,
-                    name=name,
-                    level=level,
-                    class_=class_,
-                    rate=column.rate,
-                    profile=column.profile.name,
-                    start=start,
-                    end=end,
-                    clipped=clipped,
-                    cameras=cameras[key, class_],
-                    good=good,
-                    bad=bad,
-                    undiagnosed=undiagnosed,
-                    unknown=unknown,
-                    exempt=exempt,
-                    out_of_service=out_of_service,
-                    raw_good=raw_good,
-                    raw_assessed=raw_assessed,
-                    target=column.profile.target(column.rate, class_, _line(pool, key, region)),
-                    method=column.method.kind,
-                    doors=tuple(doors),
-                    small=pool.by in _TREES and sizes[key] < pool.terms.small_region,
-                )
-            )
+            # By place, not by name: by camera there are a million of them.
+            row = Row(
+                pool.by, key, shown, name, level, class_, rate, name_of, start, end, clipped, cameras[key, class_],
+                good, bad, undiagnosed, unknown, exempt, out_of_service, raw_good, raw_assessed,
+                profile.target(rate, class_, line), method, small, tuple(doors),
+            )  # fmt: skip
+            table.append(row)
     paths = _paths(pool, {row.key for row in table})
     table.sort(key=lambda row: (paths.get(row.key, row.key), "" if row.class_ == "all" else row.class_))
     return table
+
+
+def _heads(pool: Pool, tally: Tally, region: str) -> Callable[[str], tuple[str, str, str, Sequence[str], bool]]:
+    """What all rows of a key share: key -> (region shown, name, level, line of regions, small)."""
+    tree = pool.by in _TREES
+    sizes = pool.sizes(tally.members) if tree else {}
+
+    @cache
+    def head(key: str) -> tuple[str, str, str, Sequence[str], bool]:
+        small = tree and sizes[key] < pool.terms.small_region
+        return key if pool.by == "region" else region, *_named(pool, key), (*_line(pool, key, region),), small
+
+    return head
 
 
 def _paths(pool: Pool, keys: Iterable[str]) -> Mapping[str, str]:
@@ -271,7 +269,7 @@ class Summing:
 
     def add(self, camera: str, found: Sequence[Piece]) -> None:
         """All pieces of one camera over the watch's period, up to the last heartbeat."""
-        self._tally.add(_booked(self._split(camera, found), camera, self.pool))
+        self._tally.add(self.pool, camera, self._split(camera, found))
         for counter in self._counting:
             _count(self._tally, counter, found, camera, self.pool)
 
@@ -324,14 +322,3 @@ def _count(tally: Tally, counter: Counter, found: Sequence[Piece], camera: str, 
         if group is not None:
             marks = sums.setdefault(group, {})
             marks[mark] = marks.get(mark, 0) + number
-
-
-def _booked(found: Iterable[Any], camera: str, pool: Pool) -> Iterator[tuple[Group, Any, int]]:
-    placement: Placement | None = None
-    group: Group | None = None
-    for piece in found:
-        if piece.placement is not placement:
-            placement = piece.placement
-            group = pool.group(camera, placement)
-        if group is not None:
-            yield group, piece.situation, piece.end - piece.start
