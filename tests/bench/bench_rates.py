@@ -1,8 +1,8 @@
 """Rates of a month out of a store, and what keeps them cheap: `python -m tests.bench rates`.
 
 100,000 cameras (`BENCH_CAMERAS`: fewer) with twelve changes of state each, half of reach and half of pictures, are
-written as a daemon writes them. The peer is the naive way: a sample a minute and camera, counted; it is measured on
-a few cameras and told for all. Each reading has a process of its own, so that its memory is its own.
+written as a daemon writes them. The peer is the naive way: a sample a minute and camera, counted; it is measured
+on a few cameras and told for all. Each reading has a process of its own, so that its memory is its own.
 """
 
 from __future__ import annotations
