@@ -312,6 +312,17 @@ def test_dead_management_address_is_not_a_dead_switch() -> None:
     assert ("c101", 1) in [(subject, cameras) for subject, _, cameras in town.open()]
 
 
+def test_a_dead_management_address_takes_no_incident_along() -> None:
+    """The router itself falls silent while others behind it answer: the dead switch's incident keeps its cameras."""
+    town = Town()
+    town.device("sw1", False)
+    town.down(*town.all_of(1))
+    town.later(20)
+    town.device("router", False)
+    town.later(30)
+    assert town.open() == [("router", "region_link", 0), ("sw1", "upstream", 10)]
+
+
 def test_subnet_stands_in_where_no_upstream_is_named() -> None:
     """Cameras without upstream that go down together in one /24 are one incident of their region."""
     cameras = {

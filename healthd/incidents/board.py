@@ -269,6 +269,7 @@ class Board:
         if same:
             # The same crew in the same place: the event that they were told of, not another one.
             oldest = min(same, key=lambda old: (old.opened, old.id))
+            self._let_go(oldest)
             del self._open[oldest.kind, oldest.subject]
             merged.remove(oldest)
             incident = replace(oldest, kind=key[0], subject=key[1], class_=class_, unit=unit)
@@ -297,9 +298,18 @@ class Board:
         return min(found, key=lambda incident: incident.id, default=None)
 
     def _merge(self, old: Incident, heir: Incident, now: Moment) -> Happening:
+        self._let_go(old)
         self._drop((old.kind, old.subject))
         gone = replace(old, camera_ids=frozenset(), closed=now, merged_into=heir.id)
         return Happening(now, What.MERGED, gone, heir.id)
+
+    def _let_go(self, incident: Incident) -> None:
+        """Whoever is still in an incident that ends otherwise than by repair is looked at anew."""
+        key, slot = (incident.kind, incident.subject), slot_of(incident.kind)
+        for camera in incident.camera_ids:
+            if self._at.get((camera, slot)) == key:
+                del self._at[camera, slot]
+                self._wishes.changed[camera] = None
 
     def _emptied(self, cameras: set[str], key: Key) -> list[Incident]:
         """Open incidents of the same kind whose cameras, or whose device, are all part of the new one."""
@@ -308,7 +318,8 @@ class Board:
             if other == key or slot_of(other[0]) is not slot_of(key[0]):
                 continue
             device = self.fleet.devices.get(other[1])
-            below = device is not None and key[1] in device.line
+            # A device that does not answer itself, but lets others through, takes nobody else's cameras.
+            below = device is not None and key[1] in device.line and self.fleet.dead(key[1], self.policy.mass)
             if (incident.camera_ids and incident.camera_ids <= cameras) or below:
                 found.append(incident)
         return found
