@@ -313,14 +313,20 @@ def test_dead_management_address_is_not_a_dead_switch() -> None:
 
 
 def test_a_dead_management_address_takes_no_incident_along() -> None:
-    """The router itself falls silent while others behind it answer: the dead switch's incident keeps its cameras."""
+    """A router falls silent, not those behind it: no line is blamed, and a dead switch's incident keeps its
+    cameras."""
     town = Town()
     town.device("sw1", False)
     town.down(*town.all_of(1))
     town.later(20)
     town.device("router", False)
     town.later(30)
-    assert town.open() == [("router", "region_link", 0), ("sw1", "upstream", 10)]
+    assert town.open() == [("router", "device", 0), ("sw1", "upstream", 10)]
+    town.device("router", True)
+    town.later(10)
+    ended = town.told[-1].incident
+    assert (ended.subject, ended.cause) == ("router", Cause.DEVICE)
+    assert "had answered all the time" in ended.evidence[0].text()
 
 
 def test_subnet_stands_in_where_no_upstream_is_named() -> None:

@@ -76,6 +76,8 @@ def of_device(facts: DeviceFacts, parent: DeviceFacts | None, cameras: int, befo
     what = clue("device_silent", device=facts.device.name, cameras=cameras)
     if facts.state is State.ONLINE and facts.returned:
         return _returned(facts, before)
+    if not cameras and facts.last_answer >= facts.since and before in (Cause.UNKNOWN, Cause.DEVICE):
+        return Finding(Cause.DEVICE, (clue("silent_alone", device=facts.device.name),))
     if facts.device.kind == "power":
         return Finding(Cause.POWER, (clue("feed_dead", device=facts.device.name),))
     beside = _beside(parent)
@@ -102,7 +104,7 @@ def _returned(facts: DeviceFacts, before: Cause) -> Finding:
         return Finding(cause, (clue(code, device=facts.device.name),))
 
     if before is Cause.DEVICE:
-        return finding(before, "had_hung")
+        return finding(before, "had_hung" if facts.port_up else "was_silent_alone")
     if facts.read < facts.returned or not facts.booted:
         return finding(Cause.UPSTREAM, "uptime_unknown")
     if facts.booted >= facts.died - REBOOT_SLACK:
