@@ -131,7 +131,7 @@ class Daemon:
         self._reloading = asyncio.Lock()
 
     def _make_prober(self, setup: Setup) -> Prober:
-        observers = Observers(self._fold, self.prober_metrics.lag, self.prober_metrics.skipped)
+        observers = Observers(self._fold, self.prober_metrics.lags, self.prober_metrics.skipped)
         targets = Targets(setup.config, setup.inventory, self._memory, self._picture)
         resources = Resources(self.executor, self.clock.seconds)
         return Prober(setup.config, targets, observers, resources, self.clock.now)

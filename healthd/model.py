@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from healthd.geometry import Place, Point, hull_of
 from probes.base import Credential, Result
@@ -221,8 +221,7 @@ class Inventory:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):  # made thousands of times a second: a third of what a frozen dataclass costs
     """One turn's result, as the prober side hands it over: folding it twice, or late, changes nothing.
 
     `subject` is what was asked: a camera's id, for ping its `reach`, or a reference target; `asked` when it was

@@ -22,7 +22,7 @@ from probes.base import BatchProbe, Outcome, Probe, Reason, Result, Target
 
 log = logging.getLogger("healthd.schedule")
 
-_TICK_SECONDS = 0.02  # turns due within one tick leave together: batches for ping, few wake-ups
+_TICK_SECONDS = 0.03  # turns due within one tick leave together: batches for ping, few wake-ups
 _HAND_OVER_SECONDS = 0.1
 _HAND_OVER_ANSWERS = 1000  # at once: when a city dies, the loop must go on turning
 _UNFAIR_SHARE = 0.1  # of a time-out: if the loop stood still for longer, it says more about us than the camera
@@ -90,7 +90,7 @@ class Observers:
     """Whom the schedule tells: batches of results, lags, skipped turns. Called on the event loop."""
 
     hand_over: Callable[[list[Asked]], None]
-    lag: Callable[[str, float], None]
+    lags: Callable[[str, Sequence[float]], None]
     skipped: Callable[[str, int], None]
 
 
@@ -292,25 +292,19 @@ class Schedule:
         self._looks.discard(key)
         return wanted
 
-    def _begin(self, turn: _Turn, now: float) -> None:
-        self.observers.lag(turn.check, max(0.0, now - turn.due))
-        turn.in_flight = True
-
     def _until_phase(self, turn: _Turn) -> float:
         return (turn.phase - self.wall() / 1000) % turn.interval
 
-    def _finish(self, turn: _Turn) -> None:
+    def _finish(self, turn: _Turn, now: float, until_phase: float) -> None:
         turn.in_flight = False
-        now = time.monotonic()
-        missed = int((now - turn.due) // turn.interval)
-        if missed > 0:
-            self.observers.skipped(turn.check, missed)
+        interval = turn.interval
+        if now - turn.due >= interval:
+            self.observers.skipped(turn.check, int((now - turn.due) // interval))
             self.pace.fell_behind(now)
         if turn.dead or turn.held:
             return
-        wait = self._until_phase(turn)
         # An early asking (a retry) does not replace the regular one unless that is all but due.
-        turn.due = now + (wait if wait > turn.interval * 0.05 else wait + turn.interval)
+        turn.due = now + (until_phase if until_phase > interval * 0.05 else until_phase + interval)
         self._agenda.put(turn, turn.due)
 
     # --- asking --------------------------------------------------------------------------------------------
@@ -318,16 +312,18 @@ class Schedule:
     def _ask_batch(self, name: str, turns: Sequence[_Turn], now: float) -> None:
         asked = self.wall()
         begun = time.monotonic()
+        self.observers.lags(name, [max(0.0, now - turn.due) for turn in turns])
         for turn in turns:
-            self._begin(turn, now)
+            turn.in_flight = True
 
         def deliver(answers: list[tuple[int, Result]]) -> None:
-            took = time.monotonic() - begun
+            decided, wall = time.monotonic(), self.wall() / 1000
+            took = decided - begun
             for index, result in answers:
                 turn = turns[index]
                 if not turn.dead:
                     self._answers.append(Asked(turn.subject, name, asked, took, result))
-                self._finish(turn)
+                self._finish(turn, decided, (turn.phase - wall) % turn.interval)
 
         self._batched[name].ask_batch([self.target(turn.subject, name) for turn in turns], deliver)
 
@@ -340,7 +336,8 @@ class Schedule:
             uplink.in_flight += 1
         check = self.checks[turn.check]
         self._seated[check.name] += 1
-        self._begin(turn, now)
+        self.observers.lags(turn.check, [max(0.0, now - turn.due)])
+        turn.in_flight = True
         task = asyncio.get_running_loop().create_task(self._ask(turn, check, uplink))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -380,8 +377,9 @@ class Schedule:
         self._seated[check.name] -= 1
         if uplink is not None:
             uplink.in_flight -= 1
-        self._finish(turn)
-        self._fill_seats(check.name, time.monotonic())
+        now = time.monotonic()
+        self._finish(turn, now, self._until_phase(turn))
+        self._fill_seats(check.name, now)
 
     def _hand_over(self, at_most: int | None = None) -> None:
         if self._answers:

@@ -215,8 +215,11 @@ class ProberMetrics:
             children.duration.observe(asked.took_seconds)
             children.last_result.set(asked.asked / 1000 + asked.took_seconds)
 
-    def lag(self, check: str, seconds: float) -> None:
-        self._children(check).lag.observe(seconds)
+    def lags(self, check: str, seconds: Iterable[float]) -> None:
+        """How late turns of a check were asked."""
+        observe = self._children(check).lag.observe
+        for late in seconds:
+            observe(late)
 
     def skipped(self, check: str, turns: int) -> None:
         self._children(check).skipped.inc(turns)

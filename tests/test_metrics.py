@@ -50,7 +50,7 @@ def observed() -> CollectorRegistry:
             Asked("cam-00004", "ping", pages.AT + 1000, 1.0, Result.fail(Reason.TIMEOUT)),
         ]
     )
-    prober.lag("ping", 0.02)
+    prober.lags("ping", [0.02])
     prober.skipped("ping", 2)
     prober.scheduled({"ping": 8})
     prober.icmp_dropped_from(lambda: {"cookie": 1, "kernel": 7})

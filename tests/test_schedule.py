@@ -86,7 +86,7 @@ def bench(
     answers: list[Asked] = []
     lags: list[float] = []
     skipped: Counter[str] = Counter()
-    observers = Observers(answers.extend, lambda _, lag: lags.append(lag), lambda c, n: skipped.update({c: n}))
+    observers = Observers(answers.extend, lambda _, late: lags.extend(late), lambda c, n: skipped.update({c: n}))
     schedule = Schedule(
         {"c": Check("c", probe, interval, timeout, seats)},
         limits or UplinkLimits(100, 10**9),
@@ -307,7 +307,7 @@ async def test_with_half_the_time_needed_pings_keep_their_interval_and_the_rest_
     b = bench(heavy)
     late: list[float] = []
     b.schedule.observers = replace(
-        b.schedule.observers, lag=lambda check, lag: late.append(lag) if check == "ping" else None
+        b.schedule.observers, lags=lambda check, lags: late.extend(lags) if check == "ping" else None
     )
     checks = {
         "frame": Check("frame", heavy, 0.4, 5.0, 10, can_wait=True),

@@ -45,7 +45,7 @@ async def ours() -> tuple[list[float], list[float], int]:
         taken += len(batch)
 
     check = Check("ping", AtOnce(), INTERVAL, 1.0, 64)
-    observers = Observers(count, lambda _, lag: lags.append(lag), lambda *_: None)
+    observers = Observers(count, lambda _, late: lags.extend(late), lambda *_: None)
     target = Target("127.0.0.1")
     schedule = Schedule(
         {"ping": check}, UplinkLimits(16, 1), lambda *_: target, lambda: round(time.time() * 1000), observers
