@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from healthd.child import Ended, run_command
 from healthd.core import Core
 from healthd.false_alarms import FalseAlarm
-from healthd.figures.exemption_desk import end_exemption, file_exemption
+from healthd.figures.exemption_desk import end_exemption, exemption_evidence, file_exemption
 from healthd.filings.filing import EndingSaid, Said
 from healthd.hooks.bridge import Bridge, Reply
 from healthd.hooks.facts import Known
@@ -22,7 +22,7 @@ from healthd.incidents.evidence import Clue, clue
 from healthd.kept import kept_file, kept_reports
 from healthd.live import Live, Page
 from healthd.metrics import MetricsPage
-from healthd.model import Camera, Device, Exemption, Flip, Moment
+from healthd.model import Camera, Device, EvidenceFile, Exemption, Flip, Moment
 from healthd.picture_desk import mark_false, note_rebase, thresholds_of, withdraw_mark
 from healthd.picture_evidence import PictureEvidence
 from healthd.platforms.watch import Standing
@@ -96,6 +96,7 @@ class Front:
             exemptions=self.store.exemptions,
             file_exemption=self._file_exemption,
             end_exemption=self._end_exemption,
+            exemption_evidence=self._exemption_evidence,
             mark_false=self._mark_false,
             taken_back=self._taken_back,
             withdraw_mark=self._withdraw_mark,
@@ -154,8 +155,14 @@ class Front:
         now = self.now()
         return self.store.flips(camera, now - _RECENT, now + 1)
 
-    def _file_exemption(self, said: Said) -> Exemption:
-        return self._filed(lambda: file_exemption(self.store, self.setup(), said, self.now()))
+    def _file_exemption(self, said: Said, evidence: tuple[str, bytes] | None) -> Exemption:
+        return self._filed(lambda: file_exemption(self.store, self.setup(), said, self.now(), evidence))
+
+    def _exemption_evidence(self, exemption: str, by: str) -> tuple[EvidenceFile, bytes] | None:
+        try:
+            return exemption_evidence(self.store, exemption, by, self.now())
+        except StoreError as error:
+            raise Wrong(str(error)) from error
 
     def _end_exemption(self, said: EndingSaid) -> Exemption:
         return self._filed(lambda: end_exemption(self.store, self.setup(), said, self.now()))

@@ -91,4 +91,5 @@ def web_settings(config: Config) -> WebSettings:
         config.web.map_without_token,
         read_only=frozenset(token.name for token in config.web.tokens if token.read_only),
         pictures=frozenset(token.name for token in config.web.tokens if token.pictures),
+        evidence_max_bytes=config.exemptions.evidence_max_bytes,
     )

@@ -8,15 +8,17 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, MultipartWriter
 
-from healthd.figures.exemption_desk import end_exemption, file_exemption
-from healthd.model import Ending, EvidenceFile
+from healthd.figures.exemption_desk import end_exemption, exemption_evidence, file_exemption
+from healthd.model import Ending, EvidenceFile, ExemptReason
 from healthd.options.exemptions import ExemptionOptions
+from healthd.problems import Wrong
 from healthd.setup import Setup, read_setup
-from healthd.store import Batch, Store
+from healthd.store import Batch, Store, StoreError
 from healthd.web.deps import WebSettings
 from healthd.web.texts import TEXTS
 from tests import pages
@@ -46,7 +48,15 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     store = Store.open(setup.config.store.url, writer=True)
     store.write(Batch(regions=[*setup.inventory.regions.values()], recorded=1))
     site = Site()
-    site.filed = lambda said: file_exemption(store, setup, said, pages.AT)
+    site.filed = lambda said, evidence: file_exemption(store, setup, said, pages.AT, evidence)
+
+    def read(exemption: str, by: str) -> tuple[EvidenceFile, bytes] | None:
+        try:
+            return exemption_evidence(store, exemption, by, pages.AT)
+        except StoreError as error:
+            raise Wrong(str(error)) from error
+
+    site.read_evidence = read
     site.ended = lambda said: end_exemption(store, setup, said, pages.AT)
     site.read_exemptions = store.exemptions
     yield site
@@ -144,6 +154,108 @@ async def test_a_token_that_may_only_look_files_nothing(site: Site, client: Clie
     async with client.post("/api/v1/exemptions", json=SAID, headers={"Origin": "http://evil.example"}) as answer:
         assert answer.status == 403
     assert await listed(client) == []
+
+
+async def send(client: ClientSession, *parts: tuple[str, bytes, str | None]) -> tuple[int, Any]:
+    """POSTs an exemption in parts: (status, answer)."""
+    form = MultipartWriter("form-data")
+    for name, content, filename in parts:
+        part = form.append(content)
+        names: Any = {"name": name} if filename is None else {"name": name, "filename": filename}
+        part.set_content_disposition("form-data", quote_fields=False, **names)  # as browsers and curl do
+    async with client.post("/api/v1/exemptions", data=form, headers={"Accept-Encoding": "identity"}) as got:
+        return got.status, json.loads(await got.text())
+
+
+RECORD = ("exemption", json.dumps(SAID).encode(), None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("停电通知.pdf", "停电通知.pdf"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\notices\\cut.doc", "cut.doc"),
+        ("<script>.html", "<script>.html"),
+        ("x" * 500 + ".pdf", "x" * 199 + "…"),
+        ("..", "evidence"),
+    ],
+)
+async def test_a_document_is_filed_and_read_as_it_was(
+    client: ClientSession, tmp_path: Path, sent: str, kept: str
+) -> None:
+    """A document comes with the filing and is had again byte for byte, as a download and never as a page; its name
+    is no path, and each reading is on the disk with the token that read it."""
+    content = bytes(range(256)) * 400
+    status, one = await send(client, RECORD, ("evidence", content, sent))
+    assert (status, one["evidence"]["name"], one["evidence"]["size_bytes"]) == (200, kept, len(content))
+    async with client.get(f"/api/v1/exemptions/{one['exemption']}/evidence") as got:
+        assert (got.status, got.content_type, await got.read()) == (200, "application/octet-stream", content)
+        assert got.headers["Content-Disposition"] == f"attachment; filename*=UTF-8''{quote(kept, safe='')}"
+        assert got.headers["X-Content-Type-Options"] == "nosniff"
+    folder = tmp_path / "config" / "healthd.db.evidence"
+    assert sorted(path.name for path in folder.iterdir()) == sorted([one["evidence"]["sha256"], "reads.jsonl"])
+    [read] = map(json.loads, (folder / "reads.jsonl").read_text("utf-8").splitlines())
+    assert (read["by"], read["sha256"], read["at"]) == ("nobody", one["evidence"]["sha256"], pages.AT)
+
+
+async def test_documents_that_are_not_taken(site: Site, client: ClientSession, tmp_path: Path) -> None:
+    """One that is too large is 413, an empty or a second one, an unknown part or none at all 400; nothing is filed
+    or kept then."""
+    site.settings = WebSettings(site.settings.timezone, evidence_max_bytes=1000)
+    assert await send(client, RECORD, ("evidence", b"x" * 1001, "a")) == (
+        413,
+        {"error": "evidence: larger than 1,000 bytes"},
+    )
+    for parts, says in (
+        ((RECORD, ("evidence", b"", "a")), "empty"),
+        ((RECORD, ("evidence", b"x", "a"), ("evidence", b"y", "b")), "evidence: is there twice"),
+        ((("evidence", b"x", "a"),), "the part with the JSON object is missing"),
+        ((RECORD, ("other", b"x", None)), "there are only the parts exemption and evidence"),
+        ((("exemption", b"{}", None),), "missing"),
+    ):
+        status, answer = await send(client, *parts)
+        assert (status, says in answer["error"]) == (400, True), answer
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    async with client.post("/api/v1/exemptions", data=b"--c\r\nnothing", headers=headers) as got:
+        assert got.status == 400
+    assert await listed(client) == []
+    assert not (tmp_path / "config" / "healthd.db.evidence").exists()
+
+
+async def test_who_reads_a_document(site: Site, client: ClientSession, tmp_path: Path) -> None:
+    """A token that may only look reads none; an exemption without one is 404; one that was tampered with is told
+    to nobody."""
+    _, one = await send(client, RECORD, ("evidence", b"proof", "a.pdf"))
+    path = f"/api/v1/exemptions/{one['exemption']}/evidence"
+    digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # of "test"
+    site.settings = WebSettings(site.settings.timezone, {"wall": digest}, read_only=("wall",))
+    await text_of(client, path, 401)
+    assert "may change something" in await text_of(client, path, 403, {"Authorization": "Bearer test"})
+    site.settings = WebSettings(site.settings.timezone, {"duty": digest})
+    assert await text_of(client, path, 200, {"Authorization": "Bearer test"}) == "proof"
+    folder = tmp_path / "config" / "healthd.db.evidence"
+    assert [json.loads(line)["by"] for line in (folder / "reads.jsonl").read_text().splitlines()] == ["duty"]
+    site.settings = WebSettings(site.settings.timezone)
+    bare = await post(client, "", {**SAID, "to": "2026-11-22T18:00"})
+    await text_of(client, f"/api/v1/exemptions/{bare['exemption']}/evidence", 404)
+    (folder / one["evidence"]["sha256"]).write_bytes(b"forged")
+    assert "the log says why" in await text_of(client, path, 500)
+
+
+@pytest.mark.parametrize(("language", "said"), [("zh", "已报备：计划停电、电力检修，至"), ("en", "Exempt until")])
+async def test_a_camera_says_until_when_it_is_exempt(
+    site: Site, client: ClientSession, language: str, said: str
+) -> None:
+    """The camera's page names the end, the reason and who approved it; another camera's page says nothing."""
+    record = exemption("E1", SCOPE, pages.AT - HOUR, pages.AT + HOUR, note="修<路>")
+    past = exemption("E2", SCOPE, pages.AT - 3 * HOUR, pages.AT - HOUR)
+    site.read_exemptions = lambda: [replace(record, reason=ExemptReason.POWER_WORKS), past]
+    text = await text_of(client, f"/cameras/cam-00001?lang={language}")
+    for shown in (said, "2026-11-21 19:00", "王科长", "E1", "修&lt;路&gt;"):
+        assert shown in text, shown
+    assert "E2" not in text
+    assert said not in await text_of(client, f"/cameras/cam-00002?lang={language}")
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -14,7 +14,7 @@ from healthd.filings.filing import EndingSaid, Said
 from healthd.incidents.evidence import Clue
 from healthd.incidents.incident import Happening, Incident
 from healthd.live import Page
-from healthd.model import Exemption, Flip, Moment
+from healthd.model import EvidenceFile, Exemption, Flip, Moment
 from healthd.web.deps import Subject, WebDeps, WebSettings
 from healthd.web.server import make_app
 from probes.base import Result
@@ -23,7 +23,7 @@ from tests import pages
 NO_HEADERS: Mapping[str, str] = {}
 
 
-def nobody_files(said: object) -> Exemption:
+def nobody_files(said: object, evidence: object = None) -> Exemption:
     raise AssertionError(f"nothing is to be filed: {said}")
 
 
@@ -48,8 +48,9 @@ class Site:
     objection: Clue | None = None
     exemptions: list[Exemption] = field(default_factory=list)
     read_exemptions: Callable[[], Sequence[Exemption]] | None = None
-    filed: Callable[[Said], Exemption] = nobody_files
+    filed: Callable[[Said, tuple[str, bytes] | None], Exemption] = nobody_files
     ended: Callable[[EndingSaid], Exemption] = nobody_files
+    read_evidence: Callable[[str, str], tuple[EvidenceFile, bytes] | None] = lambda exemption, by: None
     ended_rates: Ended = field(default_factory=lambda: Ended(0, b"[]", ""))
     told: list[Sequence[str]] = field(default_factory=list)
     base: str = ""
@@ -73,6 +74,7 @@ class Site:
             exemptions=lambda: self.read_exemptions() if self.read_exemptions else self.exemptions,
             file_exemption=self.filed,
             end_exemption=self.ended,
+            exemption_evidence=self.read_evidence,
             told=self.tell,
         )
 

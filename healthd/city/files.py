@@ -90,6 +90,7 @@ def configuration(plan: Plan, login: Login, options: CityOptions) -> str:
         "snmp": (options.snmp_interval, f"timeout: 2s, port: {plan.ports.snmp}"),
         "device": (options.device_interval, f"timeout: 30s, port: {plan.ports.snmp}"),
         "onvif": (options.onvif_interval, f"timeout: 5s, port: {plan.ports.http}"),
+        "annotation": (options.annotation_interval, f"timeout: 20s, port: {plan.ports.http}"),
         "frame": (options.frame_interval, "timeout: 10s, small_profile: true"),
     }
     lines = [

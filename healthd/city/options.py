@@ -43,6 +43,7 @@ class CityOptions:
     device_interval: str = "5m"
     onvif_interval: str = "1h"
     frame_interval: str = "1h"
+    annotation_interval: str = ""  # it takes a library that weighs more than all of a small daemon
     retry_interval: str = "15s"
     reach: Reach = Reach.AUTO
     pictures: Pictures = Pictures.DRAWN

@@ -90,6 +90,7 @@ def _city(arguments: argparse.Namespace) -> int:
         picture_faults_per_hour=arguments.picture_faults_per_hour,
         upstream_faults_per_hour=arguments.upstream_faults_per_hour,
         pictures=Pictures(arguments.pictures),
+        annotation_interval="1d",
     )
     try:
         asyncio.run(_serve(options))
@@ -133,6 +134,7 @@ def _demo_options(arguments: argparse.Namespace) -> CityOptions:
         snmp_interval="60s",
         onvif_interval="5m",
         frame_interval="60s",
+        annotation_interval="10m",
         device_interval="60s",
         retry_interval="5s",
     )

@@ -6,11 +6,11 @@ from collections.abc import Collection
 
 from healthd.filings import filing
 from healthd.filings.filing import EndingSaid, Grounds, Said
-from healthd.model import Exemption, Moment, ScopeKind
+from healthd.model import EvidenceFile, Exemption, Moment, ScopeKind
 from healthd.problems import brief
 from healthd.setup import Setup
 from healthd.store import Store
-from healthd.store.evidence_files import described, keep_evidence
+from healthd.store.evidence_files import described, keep_evidence, kept_evidence
 
 
 def file_exemption(
@@ -32,6 +32,15 @@ def end_exemption(store: Store, setup: Setup, said: EndingSaid, now: Moment) -> 
     record = filing.ending(said, _grounds(store, setup, now))
     store.file(record)
     return next(one for one in store.exemptions() if one.id == record.exemption)
+
+
+def exemption_evidence(store: Store, exemption: str, by: str, now: Moment) -> tuple[EvidenceFile, bytes] | None:
+    """The file that an exemption rests on; that `by` read it is written down first. None: there is no such
+    exemption, or it rests on none. Raises StoreError for what the disk does."""
+    for one in store.exemptions():
+        if one.id == exemption and one.evidence is not None:
+            return one.evidence, kept_evidence(store.path, one.evidence, by, now)
+    return None
 
 
 def _grounds(store: Store, setup: Setup, now: Moment) -> Grounds:

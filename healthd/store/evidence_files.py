@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from pathlib import Path
 
-from healthd.model import EvidenceFile
+from healthd.model import EvidenceFile, Moment
 from healthd.store.errors import StoreError, explained
 from healthd.store.files import beside, replace_durably
 
 _DIRECTORY_MODE, _FILE_MODE = 0o750, 0o640
+READS = "reads.jsonl"
+"""Who read which file when, a line each."""
 _KEPT = re.compile(r"[0-9a-f]{64}")
 
 
@@ -48,6 +51,25 @@ def keep_evidence(store: Path, content: bytes) -> None:
         place.parent.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
         if not place.exists():
             _write_whole(place, content)
+
+
+def kept_evidence(store: Path, file: EvidenceFile, by: str, now: Moment) -> bytes:
+    """The content of a kept file. That `by` read it, and when, is on the disk before it is returned
+    (`reads.jsonl`). Raises StoreError: it is gone, or not any more what was filed."""
+    directory = evidence_directory(store)
+    place = directory / file.sha256
+    with explained(place):
+        content = place.read_bytes()
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise StoreError(f"{place}: is not what was filed any more: restore it from a backup")
+    line = json.dumps({"at": now, "by": by, "sha256": file.sha256, "name": file.name}, ensure_ascii=False) + "\n"
+    with explained(directory / READS):
+        descriptor = os.open(directory / READS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _FILE_MODE)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file_of_reads:
+            file_of_reads.write(line)
+            file_of_reads.flush()
+            os.fsync(file_of_reads.fileno())
+    return content
 
 
 def copy_evidence(source: Path, target: Path) -> None:

@@ -19,7 +19,7 @@ from healthd.incidents.evidence import Clue
 from healthd.incidents.incident import Happening, Incident
 from healthd.kept import Kept
 from healthd.live import Page
-from healthd.model import Camera, Device, Exemption, Flip, Moment
+from healthd.model import Camera, Device, EvidenceFile, Exemption, Flip, Moment
 from healthd.platforms.watch import Standing
 from healthd.problems import Wrong
 from healthd.web.share import Shared
@@ -42,13 +42,14 @@ class WebSettings:
     map_without_token: bool = False  # whether the regions' outlines are open
     read_only: Collection[str] = ()  # names of tokens that may not change anything
     pictures: Collection[str] = ()  # names of tokens that may see thumbnails of bad frames
+    evidence_max_bytes: int = 10_000_000  # of a document that an exemption rests on
 
 
 def _refuse_mark(camera: str, fault: str, by: str, note: str, at: Moment | None) -> FalseAlarm:
     raise Wrong("this healthd judges no pictures", "configure checks.frame")
 
 
-def _refuse(said: object) -> Exemption:
+def _refuse(said: object, evidence: object = None) -> Exemption:
     raise Wrong("nothing can be filed here")
 
 
@@ -101,8 +102,9 @@ class WebDeps:
     acknowledge: Callable[[str, str, str], Clue | None]
     close: Callable[[str, str, str], Awaitable[Clue | None]]
     exemptions: Callable[[], Sequence[Exemption]] = tuple
-    file_exemption: Callable[[Said], Exemption] = _refuse
+    file_exemption: Callable[[Said, tuple[str, bytes] | None], Exemption] = _refuse
     end_exemption: Callable[[EndingSaid], Exemption] = _refuse
+    exemption_evidence: Callable[[str, str], tuple[EvidenceFile, bytes] | None] = lambda exemption, by: None
     reports: Callable[[], Iterable[Kept]] = tuple
     report_file: Callable[[str, str], Path | None] = lambda report, name: None
     hook: Callable[[str, bytes], Awaitable[tuple[int, str]]] = _no_hooks

@@ -11,10 +11,11 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
+from healthd.filings.exemptions import cover_now, standing
 from healthd.folding.disagreements import Disagreement
 from healthd.incidents.incident import Incident
 from healthd.live import CameraView, Page
-from healthd.model import Device, Flip, Inventory, Maintainer, Moment
+from healthd.model import Device, Exemption, Flip, Inventory, Maintainer, Moment
 from healthd.web.acts import FORM_KEYS
 from healthd.web.auth import may_change
 from healthd.web.deps import DEPS, VIEWS, WebDeps
@@ -90,7 +91,7 @@ def render_incident(
 class CameraDetail:
     """A camera with what is around it. `upstreams`: the devices above it, the nearest first. `siblings`: what
     hangs on the same device, bad ones first, MAX_SIBLINGS at most; `sibling_states`: all of them, by state on the
-    online axis. `flips`: the latest first."""
+    online axis. `flips`: the latest first. `exemptions`: those in force for it now."""
 
     view: CameraView
     place: Sequence[str]
@@ -101,6 +102,7 @@ class CameraDetail:
     incidents: Sequence[IncidentLine]
     flips: Sequence[Flip]
     findings: Sequence[Disagreement]
+    exemptions: Sequence[Exemption]
 
 
 def render_camera(deps: WebDeps, page: Page, camera_id: str, reader: Reader) -> bytes:
@@ -110,7 +112,7 @@ def render_camera(deps: WebDeps, page: Page, camera_id: str, reader: Reader) -> 
         page,
         reader,
         other=_in_other_language("cameras", camera_id, reader),
-        detail=camera_detail(page, camera_id, deps.flips(camera_id)),
+        detail=camera_detail(page, camera_id, deps.flips(camera_id), deps.exemptions()),
         bad_state=bad_state,
         results=partial(evidence_lines, texts=TEXTS[reader.language], clock=partial(_clock, reader)),
     )
@@ -120,7 +122,9 @@ def _clock(reader: Reader, moment: Moment) -> str:
     return datetime.fromtimestamp(moment / 1000, reader.zone).strftime("%H:%M:%S")
 
 
-def camera_detail(page: Page, camera_id: str, flips: Sequence[Flip]) -> CameraDetail:
+def camera_detail(
+    page: Page, camera_id: str, flips: Sequence[Flip], exemptions: Sequence[Exemption] = ()
+) -> CameraDetail:
     """All about a camera of the inventory."""
     inventory = page.inventory
     camera = inventory.cameras[camera_id]
@@ -148,8 +152,16 @@ def camera_detail(page: Page, camera_id: str, flips: Sequence[Flip]) -> CameraDe
         sibling_states=Counter(str(view.online) for view in siblings),
         incidents=[incident_line(one, inventory, page.at, len(one.camera_ids)) for one in incidents],
         findings=[one for one in page.findings if one.camera == camera_id],
+        exemptions=_in_force(page, camera_id, exemptions),
         flips=sorted(flips, key=lambda flip: flip.at, reverse=True)[:MAX_FLIPS],
     )
+
+
+def _in_force(page: Page, camera_id: str, exemptions: Sequence[Exemption]) -> list[Exemption]:
+    current = [one for one in exemptions if standing(one, page.at) == "in_force"]
+    placement = page.inventory.cameras[camera_id].placement
+    covering = cover_now(current, page.inventory).covering(camera_id, ((0, placement),))
+    return sorted((one for one in current if one.id in covering), key=lambda one: (-one.until, one.id))
 
 
 def _hangs_on(view: CameraView, upstream: str) -> bool:

@@ -18,6 +18,7 @@ from healthd.filings.filing import EndingSaid, Said
 from healthd.live import Page
 from healthd.model import Exemption
 from healthd.problems import Wrong
+from healthd.web import exemption_evidence
 from healthd.web.auth import admitted_as
 from healthd.web.deps import DEPS, WebDeps
 from healthd.web.replies import answer, as_json, dump, known, only, refusal
@@ -61,16 +62,21 @@ async def exemption(request: web.Request) -> web.Response:
 
 
 async def file(request: web.Request) -> web.Response:
-    """Files an exemption: 200 and the record, 400 with what is wrong."""
-    deps, said = request.app[DEPS], Said(**{"start": "", **await _read(request, _FILING)})
-    return await _keep(request, deps.file_exemption, said)
+    """Files an exemption: 200 and the record, 400 with what is wrong, 413 for a document that is too large."""
+    deps, evidence = request.app[DEPS], None
+    if request.content_type == "multipart/form-data":
+        body, evidence = await exemption_evidence.sent(request)
+    else:
+        body = await _body(request)
+    said = Said(**{"start": "", **_read(body, _FILING)})
+    return await _keep(request, lambda asked: deps.file_exemption(asked, evidence), said)
 
 
 async def end(request: web.Request) -> web.Response:
     """Ends an exemption: 200 and how it stands then, 400 with what is wrong, 404 for an unknown id."""
     deps, key = request.app[DEPS], request.match_info["id"]
     await _found(deps, key)
-    said = EndingSaid(exemption=key, **{"at": "", **await _read(request, _ENDING)})
+    said = EndingSaid(exemption=key, **{"at": "", **_read(await _body(request), _ENDING)})
     return await _keep(request, deps.end_exemption, said)
 
 
@@ -107,12 +113,17 @@ async def _keep(request: web.Request, work: Callable[[_Said], Exemption], said: 
     return as_json(dump(public(one, deps.settings().timezone, now)))
 
 
-async def _read(request: web.Request, names: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of the JSON body by their own names: texts, and true or false for the flags."""
+async def _body(request: web.Request) -> bytes:
     try:
-        said = json.loads(await request.read())
+        return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise refusal(web.HTTPBadRequest, "the body is too large: an exemption is a few lines") from None
+
+
+def _read(body: bytes, names: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of the JSON object by their own names: texts, and true or false for the flags."""
+    try:
+        said = json.loads(body)
     except (ValueError, RecursionError):  # ValueError: not JSON, not UTF-8, or a number of thousands of digits
         said = None
     if not isinstance(said, dict):
