@@ -62,6 +62,12 @@ class UplinkLimits(Section):
     bytes_per_second: Annotated[int, Field(ge=1000)] = 2_000_000
 
 
+class ProbingOptions(Section):
+    """`processes`: how many ask; 1: the daemon's own, above that as many beside it."""
+
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
+
+
 class StateOptions(Section):
     """When a state changes; seconds."""
 
@@ -126,6 +132,7 @@ class _File(Section):
     credentials: dict[str, Login] = Field(default_factory=dict)
     checks: Section
     uplink_limits: UplinkLimits = UplinkLimits()
+    probing: ProbingOptions = ProbingOptions()
     seats: Section = Section()
     state: StateOptions = StateOptions()
     profile_definitions: Definitions = Field(default_factory=dict)
@@ -187,6 +194,7 @@ class Config:
     credentials: Mapping[str, Credential]
     checks: Mapping[str, CheckOptions]
     uplink_limits: UplinkLimits
+    probing: ProbingOptions
     seats: Mapping[str, int]
     state: StateOptions
     picture_max_age_seconds: float

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 import signal
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,7 +34,8 @@ from healthd.model import Asked, Camera, Moment
 from healthd.picture_desk import own_thresholds
 from healthd.picture_evidence import PictureEvidence
 from healthd.platforms.watch import PlatformWatch
-from healthd.prober import PING, Prober, Targets
+from healthd.prober import PING, Prober, ProberSide, Targets
+from healthd.probing.crew import CoreSide, Crew
 from healthd.problems import BadInput, Problem
 from healthd.report.desk import ReportDesk
 from healthd.schedule import Observers
@@ -130,11 +130,20 @@ class Daemon:
         self._unasked: set[str] = set()
         self._reloading = asyncio.Lock()
 
-    def _make_prober(self, setup: Setup) -> Prober:
+    def _make_prober(self, setup: Setup) -> ProberSide:
         observers = Observers(self._fold, self.prober_metrics.lags, self.prober_metrics.skipped)
         targets = Targets(setup.config, setup.inventory, self._memory, self._picture)
         resources = Resources(self.executor, self.clock.seconds)
-        return Prober(setup.config, targets, observers, resources, self.clock.now)
+        prober = Prober(setup.config, targets, observers, resources, self.clock.now)
+        processes = setup.config.probing.processes
+        if processes == 1:
+            self.prober_metrics.icmp_dropped_from(prober.icmp_dropped)
+            return prober
+        core = CoreSide(self._fold_only, self._memory, self._picture, self._hold_again)
+        return Crew(prober, [self.metrics.prober(str(place)) for place in range(1, processes + 1)], core)
+
+    def _hold_again(self) -> None:
+        self.core.hold_again()
 
     def _memory(self, camera: str) -> Memory:
         return self.core.memory(camera)
@@ -146,11 +155,11 @@ class Daemon:
         return self.gallery.recall(camera, self.clock.now())
 
     def _make_core(self, setup: Setup) -> Core:
-        schedule = self.prober.schedule
-        steering = Steering(schedule.ask_again, schedule.hold, schedule.release, schedule.look)
+        prober = self.prober
+        steering = Steering(prober.ask_again, prober.hold, prober.release, prober.look)
         rules, gated = core_rules(setup.config), gated_checks(setup.config)
         board = Board(Fleet(setup.inventory), incident_policy(setup.config), self.store.open_incidents())
-        desk = Desk(board, rules.online, rules.retry_seconds, schedule.ask_again)
+        desk = Desk(board, rules.online, rules.retry_seconds, prober.ask_again)
         return Core(rules, gated, references(setup.config), steering, self.live.noticed, desk, self.gallery)
 
     def _make_platforms(self) -> PlatformWatch:
@@ -173,7 +182,6 @@ class Daemon:
         await self.front.start()
         self.prober.start(config, inventory)
         self.core.hold_again()
-        self.prober_metrics.icmp_dropped_from(self.prober.icmp_dropped)
         self._unasked = {c.reach for c in inventory.cameras.values() if c.in_service and PING in config.checks}
         self._loaded(now)
         # The fleet stays for good: the collector need not walk it again and again, with the loop standing still.
@@ -182,7 +190,7 @@ class Daemon:
         gc.set_threshold(*_GC_THRESHOLDS)
         self._start_jobs(config)
         self._tasks = [
-            asyncio.create_task(self.prober.schedule.run(), name="schedule"),
+            asyncio.create_task(self.prober.run(), name="prober"),
             asyncio.create_task(self._tick(), name="tick"),
             asyncio.create_task(self.keeper.show(), name="showing"),
             asyncio.create_task(self.keeper.keep_windows(), name="windows"),
@@ -249,7 +257,7 @@ class Daemon:
         for task in (*self._tasks[1:], *self._background):
             task.cancel()
         if self._tasks:
-            await self.prober.schedule.stop()
+            await self.prober.stop()
             self.keeper.keep(at_last=True)
             self.jobs.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -263,6 +271,9 @@ class Daemon:
 
     def _fold(self, answers: list[Asked]) -> None:
         self.prober_metrics.results(answers)
+        self._fold_only(answers)
+
+    def _fold_only(self, answers: list[Asked]) -> None:
         self.core.fold(answers, self.clock.now())
         if self._unasked:
             self._unasked.difference_update(answer.subject for answer in answers)
@@ -295,9 +306,9 @@ class Daemon:
                 await asyncio.sleep(_BREATH_SECONDS)
                 self.core.judge(self.clock.now())
             self.keeper.keep()
-            self.live.blind = self.core.blind
-            self.prober_metrics.set_blind(self.core.blind)
-            self.prober_metrics.set_overloaded(self.prober.schedule.pace.overloaded(time.monotonic()))
+            self.live.blind = self.core.seeing.blind
+            self.prober_metrics.set_blind(self.core.seeing.blind)
+            self.prober_metrics.set_overloaded(self.prober.overloaded)
             self.metrics.set_ready(self.live.ready)
             self.keeper.report()
 
@@ -355,7 +366,7 @@ class Daemon:
         lifecycles = [camera.placement.lifecycle for camera in self.setup.inventory.cameras.values()]
         self.keeper.placed_at = now
         self.metrics.reloaded(now, lifecycles)
-        self.prober_metrics.scheduled(self.prober.schedule.counts())
+        self.prober_metrics.scheduled(self.prober.counts())
 
     def _report(self, warnings: Sequence[Problem]) -> None:
         for warning in warnings:
@@ -367,7 +378,7 @@ class Daemon:
             )
 
 
-_NEEDS_RESTART = ("timezone", "store", "web")
+_NEEDS_RESTART = ("timezone", "store", "web", "probing")
 
 
 def _warn_of_restart(old: Config, new: Config) -> None:

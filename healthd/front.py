@@ -26,7 +26,7 @@ from healthd.model import Camera, Device, EvidenceFile, Exemption, Flip, Moment
 from healthd.picture_desk import mark_false, note_rebase, thresholds_of, withdraw_mark
 from healthd.picture_evidence import PictureEvidence
 from healthd.platforms.watch import Standing
-from healthd.prober import PING, Prober
+from healthd.prober import PING, ProberSide
 from healthd.problems import Wrong
 from healthd.settings import per_camera, web_settings
 from healthd.setup import Setup
@@ -52,7 +52,7 @@ class Front:
     now: Callable[[], Moment]
     live: Live
     core: Core
-    prober: Prober
+    prober: ProberSide
     store: Store
     registry: CollectorRegistry
     keep: Callable[[], None]
@@ -223,12 +223,12 @@ class Front:
         cameras = [self.setup().inventory.cameras.get(camera) for camera in known.camera_ids]
         for camera in cameras:
             if camera is not None:
-                self.prober.schedule.ask_again(camera.reach, PING, 0.0)
+                self.prober.ask_again(camera.reach, PING, 0.0)
                 for check in self.core.gated:
-                    self.prober.schedule.ask_again(camera.id, check, 0.0)
+                    self.prober.ask_again(camera.id, check, 0.0)
         device = self.setup().inventory.devices.get(known.subject)
         if device is not None and device.address:
-            self.prober.schedule.ask_again(device.reach, PING, 0.0)
+            self.prober.ask_again(device.reach, PING, 0.0)
         rules = self.core.rules
         await asyncio.sleep(min(_CLOSE_SECONDS, rules.retry_seconds * rules.online.ok_after + 1))
         now = self.now()

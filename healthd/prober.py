@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from healthd.config import Config
 from healthd.model import REFERENCE, Camera, Device, Inventory, Moment
@@ -115,6 +115,27 @@ class Targets:
         return Target(address, onvif_port=self._onvif_port, snmp_port=self._snmp_port)
 
 
+class ProberSide(Protocol):
+    """What the core side needs of the prober side, be it in this process or in others: see `Prober`."""
+
+    targets: Targets
+
+    @property
+    def longest_timeout(self) -> float: ...
+    @property
+    def overloaded(self) -> bool: ...
+    def start(self, config: Config, inventory: Inventory) -> None: ...
+    def replace(self, config: Config, inventory: Inventory) -> Sequence[Probe]: ...
+    def counts(self) -> Mapping[str, int]: ...
+    def ask_again(self, subject: str, check: str, after_seconds: float) -> None: ...
+    def hold(self, subject: str, check: str) -> None: ...
+    def release(self, subject: str, check: str) -> None: ...
+    def look(self, subject: str, check: str) -> None: ...
+    async def ask(self, target: Target, check: str) -> Result: ...
+    async def run(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
 class Prober:
     """The checks, built once per set of options, and the schedule over them. Made inside the event loop."""
 
@@ -140,11 +161,16 @@ class Prober:
     def replace(self, config: Config, inventory: Inventory) -> Sequence[Probe]:
         """Swap after a reload; probes whose options stay are kept. Returns the others: close them once what they
         ask is over (`longest_timeout`)."""
+        replaced = self.replace_probes(config, inventory)
+        self.schedule.plan(turns(config, inventory))
+        return replaced
+
+    def replace_probes(self, config: Config, inventory: Inventory) -> Sequence[Probe]:
+        """The same without planning turns, for one that only asks out of the order."""
         before = {name: check.probe for name, check in self._checks.items()}
         self._build(config)
         self.targets.replace(config, inventory)
         self.schedule.reconfigure(self._checks, _limits(config))
-        self.schedule.plan(turns(config, inventory))
         return [probe for name, probe in before.items() if self._probe(name) is not probe]
 
     @property
@@ -169,6 +195,39 @@ class Prober:
         """What the echo engine threw away, by reason."""
         counts: Mapping[str, int] = getattr(self._probe(PING), "dropped", {})
         return counts
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether it did not keep up at some moment of the last minute."""
+        return self.schedule.pace.overloaded(time.monotonic())
+
+    async def run(self) -> None:
+        """Ask until `stop`."""
+        await self.schedule.run()
+
+    async def stop(self) -> None:
+        """Ask no more, drop what is in flight, close the probes."""
+        await self.schedule.stop()
+
+    def counts(self) -> Mapping[str, int]:
+        """Turns per check."""
+        return self.schedule.counts()
+
+    def ask_again(self, subject: str, check: str, after_seconds: float) -> None:
+        """As `Schedule.ask_again`."""
+        self.schedule.ask_again(subject, check, after_seconds)
+
+    def hold(self, subject: str, check: str) -> None:
+        """As `Schedule.hold`."""
+        self.schedule.hold(subject, check)
+
+    def release(self, subject: str, check: str) -> None:
+        """As `Schedule.release`."""
+        self.schedule.release(subject, check)
+
+    def look(self, subject: str, check: str) -> None:
+        """As `Schedule.look`."""
+        self.schedule.look(subject, check)
 
     async def ask(self, target: Target, check: str) -> Result:
         """One asking out of the order, with the check's own deadline."""

@@ -124,6 +124,7 @@ class _ProberFamilies:
     last_result: Gauge
     blind: Gauge
     overloaded: Gauge
+    restarts: Counter
     icmp_dropped: _IcmpDropped
 
     @classmethod
@@ -176,6 +177,12 @@ class _ProberFamilies:
                 ["prober"],
                 registry=registry,
             ),
+            restarts=Counter(
+                "healthd_prober_restarts_total",
+                "Times that a probing process ended by itself and another took its place.",
+                ["prober"],
+                registry=registry,
+            ),
             icmp_dropped=dropped,
         )
 
@@ -201,6 +208,7 @@ class ProberMetrics:
         self._checks: dict[str, _Children] = {}
         self.set_blind(False)
         self.set_overloaded(False)
+        self._restarts = families.restarts.labels(name)
 
     def results(self, batch: Iterable[Asked]) -> None:
         """Count a batch of results as the schedule hands it over."""
@@ -231,6 +239,9 @@ class ProberMetrics:
 
     def set_blind(self, blind: bool) -> None:
         self._families.blind.labels(self._name).set(blind)
+
+    def restarted(self) -> None:
+        self._restarts.inc()
 
     def set_overloaded(self, overloaded: bool) -> None:
         self._families.overloaded.labels(self._name).set(overloaded)

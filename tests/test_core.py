@@ -172,7 +172,7 @@ def test_whole_city_down_with_a_reference_target_is_offline() -> None:
     for _ in range(3):
         story.pings(dead=EVERYBODY, reference=True)
     assert story.online() == {State.OFFLINE: 8}
-    assert not story.core.blind
+    assert not story.core.seeing.blind
 
 
 def test_blind_healthd_with_a_reference_target_blames_nobody() -> None:
@@ -184,7 +184,7 @@ def test_blind_healthd_with_a_reference_target_blames_nobody() -> None:
         story.pings(dead=EVERYBODY, reference=False)
     assert story.online() == {State.UNKNOWN: 8}
     assert {flip.at for flip in story.flips if flip.state is State.UNKNOWN} == {first_fail}
-    assert story.core.blind
+    assert story.core.seeing.blind
 
 
 def test_whole_city_down_without_reference_targets_is_unknown() -> None:
@@ -194,7 +194,7 @@ def test_whole_city_down_without_reference_targets_is_unknown() -> None:
     for _ in range(5):
         story.pings(dead=EVERYBODY)
     assert story.online() == {State.UNKNOWN: 8}
-    assert story.core.blind
+    assert story.core.seeing.blind
 
 
 def test_part_of_the_city_down_without_reference_targets_is_offline() -> None:
@@ -204,7 +204,7 @@ def test_part_of_the_city_down_without_reference_targets_is_offline() -> None:
     for _ in range(3):
         story.pings(dead=range(1, 8))
     assert story.online() == {State.OFFLINE: 7, State.ONLINE: 1}
-    assert not story.core.blind
+    assert not story.core.seeing.blind
 
 
 def test_blindness_ends_with_the_first_answer_and_leaves_a_gap_in_the_heartbeats() -> None:

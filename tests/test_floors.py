@@ -32,7 +32,7 @@ FLOORS = (
     "healthd.false_alarms healthd.options",
     "healthd.assessing healthd.config healthd.folding healthd.picture_evidence",
     "healthd.alerting healthd.config_levers healthd.platforms healthd.prober",
-    "healthd.filings healthd.setup",
+    "healthd.filings healthd.probing healthd.setup",
     "healthd.incidents",
     "healthd.city healthd.core healthd.live healthd.store",
     "healthd.exempting healthd.figures healthd.metrics healthd.picture_desk healthd.recording"

@@ -13,6 +13,7 @@ from healthd.core.roster import Entry, Roster, address_of
 from healthd.core.seeing import Seeing, iso
 from healthd.folding.disagreements import Disagreements, Saying
 from healthd.folding.gallery import Gallery
+from healthd.folding.learning import learnt_fields
 from healthd.folding.picture_state import advance_picture, picture_reading, without_faults
 from healthd.folding.state import (
     Holding,
@@ -29,8 +30,6 @@ from healthd.model import REFERENCE, Asked, Axis, Camera, Flip, Inventory, Momen
 from probes.base import Memory, Outcome, Reason
 
 log = logging.getLogger("healthd.core")
-
-_LOGIN_FIELDS = frozenset({"refusals", "refused_login"})
 
 _NEVER: tuple[State, Moment, tuple[str, ...], str] = (State.UNKNOWN, 0, (), "")
 
@@ -120,10 +119,6 @@ class Core:
         """What earlier askings of a camera or device learnt."""
         entry = self._roster.get(subject)
         return entry.memory if entry else self.desk.memory(subject)
-
-    @property
-    def blind(self) -> bool:
-        return self.seeing.blind
 
     @property
     def has_flips(self) -> bool:
@@ -233,11 +228,10 @@ class Core:
             self._fold_frame(entry, asked)
 
     def _learn(self, entry: Entry, learnt: Mapping[str, Any]) -> None:
-        login = {name: value for name, value in learnt.items() if name in _LOGIN_FIELDS}
-        # The channels of a device share its accounts: 64 channels must not spend 64 times the refusals.
+        own, login = learnt_fields(learnt)
         for other in self._roster.at_address(entry.camera.address) if login else ():
             self._remember(other, login)
-        self._remember(entry, {name: value for name, value in learnt.items() if name in Memory.__slots__})
+        self._remember(entry, own)
 
     def _remember(self, entry: Entry, fields: Mapping[str, Any]) -> None:
         if "mac" in fields and fields["mac"] != entry.memory.mac:
