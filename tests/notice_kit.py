@@ -65,6 +65,11 @@ class Listener:
             page, now = self.running.get("/?lang=en")[1], time.time()
             self.on_page.update((name, now) for name in missing if name in page)
 
+    def of_camera(self, camera: str) -> Mapping[str, Any] | None:
+        """The latest word of the incident that is about one camera; None: there is none."""
+        found = [entry["incident"] for _, entry in self.heard if entry["incident"]["subject"] == camera]
+        return found[-1] if found else None
+
 
 def outages(truth: Path, after: float) -> Iterator[Outage]:
     """The outages of cameras that began after a moment, as far as truth goes."""

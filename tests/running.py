@@ -60,6 +60,12 @@ def edit_config(path: Path, **changes: Any) -> None:
     path.write_text(yaml.safe_dump(config, allow_unicode=True), "utf-8")
 
 
+def edit_checks(path: Path, **changes: dict[str, Any]) -> None:
+    """Change settings of checks of a healthd.yml, their ports kept; the checks that are not named go."""
+    checks = yaml.safe_load(path.read_text("utf-8"))["checks"]
+    edit_config(path, checks={name: checks.get(name, {}) | settings for name, settings in changes.items()})
+
+
 @dataclass
 class Program:
     """A started process whose output goes to a file."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.notice_kit import Listener, Told, judge
-from tests.running import city, daemon, edit_config
+from tests.running import city, daemon, edit_checks, edit_config
 
 INTERVAL, RETRY, FAIL_AFTER = 20.0, 5.0, 3
 BOUND = INTERVAL + (FAIL_AFTER - 1) * RETRY + 5.0
@@ -25,14 +25,12 @@ def measure(directory: Path, cameras: int, minutes: float, seed: int) -> Sequenc
     rates = ("--outages-per-hour", "400", "--upstream-faults-per-hour", "120", "--seed", str(seed))
     with city(directory, cameras, *rates):
         config = directory / "healthd.yml"
-        edit_config(
+        edit_checks(
             config,
-            checks={
-                "ping": {"interval": f"{INTERVAL}s", "timeout": "1s"},
-                "device": {"interval": "60s", "timeout": "10s"},
-            },
-            state={"fail_after": FAIL_AFTER, "ok_after": 2, "retry_interval": f"{RETRY}s"},
+            ping={"interval": f"{INTERVAL}s", "timeout": "1s"},
+            device={"interval": "60s", "timeout": "10s"},
         )
+        edit_config(config, state={"fail_after": FAIL_AFTER, "ok_after": 2, "retry_interval": f"{RETRY}s"})
         with daemon(config) as running:
             running.ready()
             listener, begun = Listener(running), time.time()
