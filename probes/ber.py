@@ -6,7 +6,7 @@ look at it. This walk reads tags and lengths only; what the values mean is the d
 
 from __future__ import annotations
 
-_MAX_DEPTH = 8  # an SNMP message nests 5 deep
+_MAX_DEPTH = 8  # an SNMP message nests 5 deep; nothing deeper is descended into
 _MAX_ITEMS = 1024  # in one datagram
 _CONSTRUCTED = 0x20
 _CLASS, _PDU = 0xC0, 0x80  # the PDUs are the context class of SNMP
@@ -23,55 +23,54 @@ class NotBerError(ValueError):
 
 def check_message(data: bytes) -> None:
     """Raises NotBerError unless `data` is one whole SNMP message (RFC 3417 §8, RFC 3412 §6)."""
-    items = [0]
-    outer = _walk(data, 0, len(data), 0, items)
-    if len(outer) != 1 or not outer[0][0] & _CONSTRUCTED:
-        raise NotBerError("the message is not one sequence")
-    _, start, end = outer[0]
-    parts = _walk(data, start, end, _MAX_DEPTH, items)  # the children once more, without descending
+    parts = _sequence(data, 0, len(data), "the message is")
     if len(parts) == 4 and parts[2][0] == _OCTET_STRING:  # v3: version, header, security parameters, data
-        _check_security(data, parts[2][1], parts[2][2], items)
+        _check_security(data, parts[2][1], parts[2][2])
 
 
-def _check_security(data: bytes, start: int, end: int, items: list[int]) -> None:
+def _check_security(data: bytes, start: int, end: int) -> None:
     """The user-based security parameters (RFC 3414 §2.4): BER inside an octet string."""
-    wrapper = _walk(data, start, end, 1, items)
-    if len(wrapper) != 1 or not wrapper[0][0] & _CONSTRUCTED:
-        raise NotBerError("the security parameters are not one sequence")
-    fields = _walk(data, wrapper[0][1], wrapper[0][2], _MAX_DEPTH, items)
+    fields = _sequence(data, start, end, "the security parameters are")
     salt = fields[5][2] - fields[5][1] if len(fields) == 6 else -1
     if salt not in (0, 8):
         raise NotBerError("the security parameters have no salt of 0 or 8 bytes")
 
 
-def _walk(data: bytes, at: int, end: int, depth: int, items: list[int]) -> list[tuple[int, int, int]]:
-    """(tag, start, end) of the values between `at` and `end`, after a look at all that they hold.
+def _sequence(data: bytes, at: int, end: int, what: str) -> list[tuple[int, int, int]]:
+    """(tag, start, end) of each part of the one sequence from `at` to `end`, after a look at all that they hold.
 
-    `items` counts the values seen in the datagram. At `_MAX_DEPTH` nothing is descended into.
+    One loop over the whole of it, however deep: this is done for every datagram of every camera.
     """
-    found: list[tuple[int, int, int]] = []
-    while at < end:
-        items[0] += 1
-        if items[0] > _MAX_ITEMS:
-            raise NotBerError(f"more than {_MAX_ITEMS} values")
+    if at == end or not data[at] & _CONSTRUCTED or _value(data, at + 1, end)[1] != end:
+        raise NotBerError(f"{what} not one sequence")
+    parts: list[tuple[int, int, int]] = []
+    ends = [end]  # of the values that `at` is inside of
+    bindings = 0  # how many of these there are in the list with which the PDU ends; 0: no PDU so far
+    for _ in range(_MAX_ITEMS):
+        depth, limit = len(ends), ends[-1]
         tag = data[at]
-        start, stop = _value(data, at + 1, end)
-        if tag & _CONSTRUCTED:
-            inner = _walk(data, start, stop, depth + 1, items) if depth < _MAX_DEPTH else []
-            if tag & _CLASS == _PDU and inner:
-                _check_bindings(data, inner[-1][1], inner[-1][2], items)
-        else:
+        start = at + 2
+        if start > limit or (stop := start + data[at + 1]) > limit or data[at + 1] >= 0x80:
+            start, stop = _value(data, at + 1, limit)  # a long length, or a wrong one
+        if depth == 2:
+            parts.append((tag, start, stop))
+        if start == stop and depth == bindings:
+            raise NotBerError(f"an empty binding at byte {start}")
+        if not tag & _CONSTRUCTED:
             _check_size(tag, stop - start, at)
-        found.append((tag, start, stop))
-        at = stop
-    return found
-
-
-def _check_bindings(data: bytes, start: int, end: int, items: list[int]) -> None:
-    """A PDU ends with its list of (object identifier, value)."""
-    for _, first, last in _walk(data, start, end, _MAX_DEPTH, items):
-        if first == last:
-            raise NotBerError(f"an empty binding at byte {first}")
+            at = stop
+        elif depth > _MAX_DEPTH:
+            at = stop
+        else:
+            ends.append(stop)
+            at = start
+            if tag & _CLASS == _PDU and not bindings:
+                bindings = depth + 2
+        while at == ends[-1]:
+            ends.pop()
+            if not ends:
+                return parts
+    raise NotBerError(f"more than {_MAX_ITEMS} values")
 
 
 def _value(data: bytes, at: int, end: int) -> tuple[int, int]:

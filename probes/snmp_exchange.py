@@ -115,7 +115,9 @@ def text(value: ValueType) -> str:
     """A device's text made safe to show: one line, no control or direction characters, at most 255 characters."""
     raw = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     line = " ".join(raw.split())  # every kind of white space, line ends too
-    return "".join(char for char in line if char.isprintable())[:_MAX_TEXT]
+    if not line.isprintable():
+        line = "".join(char for char in line if char.isprintable())
+    return line[:_MAX_TEXT]
 
 
 def plain(value: ValueType) -> str | int | float:
