@@ -107,7 +107,7 @@ def outcome(parts: list[tuple[str, int]], share: Fraction) -> str:
     return "undiagnosed" if took["undiagnosed"] else "exempt" if took["exempt"] else "out_of_service"
 
 
-@given(fleet=fleets(), by=st.sampled_from(["region", "unit", "camera"]), data=st.data())
+@given(fleet=fleets(), by=st.sampled_from(["region", "department", "unit", "camera", "tag:pole"]), data=st.data())
 @SETTINGS
 def test_counts_equal_the_slow_obvious_ones(fleet: PlacedFleet, by: str, data: st.DataObject) -> None:
     """For any fleet, grouping and period, heads and days are those of looking everything up one by one."""
@@ -172,7 +172,7 @@ def test_parents_equal_pooled_children_in_counts_too(fleet: PlacedFleet) -> None
         return sums
 
     whole = totals("region", fleet.histories)
-    for by in ("unit", "maintainer", "camera", "region"):
+    for by in ("unit", "maintainer", "camera", "tag:pole", "region"):
         assert totals(by, [*reversed(fleet.histories)]) == whole
 
 
