@@ -38,7 +38,7 @@ def at(text: str) -> Moment:
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two cameras, from 1 March to 5 April 2025. On the 10th at noon the clock was set back to 11:00, and a camera
-    went offline at 11:30 of the hour that came twice, for 36.5 h; on the 20th the clock jumped from 00:00 to 01:00;
+    went offline at 11:30 of the hour that came twice, for 36.5 h; on the 20th it jumped from 00:00 to 01:00;
     the 25th is exempt."""
     directory = tmp_path_factory.mktemp("hostile")
     (directory / "regions.csv").write_text("code,name,level,parent\n32,城,city,\n3201,甲,county,32\n")
