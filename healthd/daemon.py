@@ -106,7 +106,12 @@ class Daemon:
         self.exempting = Exempting(store, self.live, fleet, inventory, self.clock.now, self.keeper.rebuild_windows)
         self.platforms = self._make_platforms()
         self.jobs = Jobs(setup.config.timezone, self.metrics.job_failed)
-        self.reports = ReportDesk(lambda: self.setup.config, self.clock.now, self.registry)
+        self.reports = ReportDesk(
+            lambda: self.setup.config,
+            self.clock.now,
+            self.registry,
+            store.heartbeats,
+        )
         self.failed = False
         self.front = Front(
             setup=lambda: self.setup,
@@ -196,6 +201,7 @@ class Daemon:
             asyncio.create_task(self.keeper.keep_windows(), name="windows"),
             asyncio.create_task(self.routes.run(), name="routes"),
             asyncio.create_task(self.reports.keep_mailing(), name="mail"),
+            asyncio.create_task(self.reports.catch_up(), name="missed reports"),
             asyncio.create_task(self.exempting.run(), name="exemptions"),
             asyncio.create_task(self.platforms.run(), name="platforms"),
             asyncio.create_task(

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -110,7 +111,8 @@ class Front:
             report_file=lambda report, name: kept_file(self.setup().config.reports_dir, report, name),
             hook=self._hook,
             platforms=self.platforms,
-            told=self._told,
+            told=partial(self._told, "rates"),
+            told_changes=partial(self._told, "changes"),
         )
         tls = None
         if web_options.tls is not None:
@@ -132,8 +134,8 @@ class Front:
         alerting = self.setup().config.alerting
         self._bridge.replace(alerting.hooks if alerting else {})
 
-    async def _told(self, arguments: Sequence[str]) -> Ended:
-        command = ["rates", "-c", str(self.setup().config.path), *arguments, "--json"]
+    async def _told(self, of: str, arguments: Sequence[str]) -> Ended:
+        command = [of, "-c", str(self.setup().config.path), *arguments, "--json"]
         return await run_command(command, longest_seconds=_LONGEST_RATES_SECONDS, nice=_SOMEBODY_WAITS)
 
     async def _picture_stats(self, arguments: Sequence[str]) -> Ended:

@@ -28,7 +28,8 @@ _ID = re.compile(r"[0-9A-Za-z\u4e00-\u9fff][\w.-]{0,199}")
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A report in the folder. `files`: relative path -> (bytes, SHA-256). `mail`: whom it is to be sent to,
-    `mailed`: when that was done (0: not yet), `tries`: how often it failed."""
+    `mailed`: when that was done (0: not yet), `tries`: how often it failed. `scheduled`: which order of the
+    calendar it is, "" for one that was made by hand."""
 
     id: str
     kind: str
@@ -41,6 +42,7 @@ class Kept:
     mail: tuple[str, ...] = ()
     mailed: Moment = 0
     tries: int = 0
+    scheduled: str = ""
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> list[Path]:

@@ -58,6 +58,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--mail", action="append", default=[], metavar="ADDRESS", help="with --keep: the daemon mails it there"
     )
+    parser.add_argument("--scheduled", default="", help=argparse.SUPPRESS)  # by the daemon: which order this is
     add_json(parser)
     parser.set_defaults(work=_report)
 
@@ -88,7 +89,7 @@ def _report(arguments: argparse.Namespace) -> int:
     finally:
         store.close()
     if arguments.keep:
-        described = replace(about(made, order, now), mail=tuple(arguments.mail))
+        described = replace(about(made, order, now), mail=tuple(arguments.mail), scheduled=arguments.scheduled)
         kept = keep(setup.config.reports_dir, described, made.files)
         paths = {name: setup.config.reports_dir / kept.id / name for name in made.files}
     else:

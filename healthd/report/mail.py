@@ -81,6 +81,37 @@ def send(message: EmailMessage, options: MailOptions) -> None:
         raise smtplib.SMTPRecipientsRefused(refused)
 
 
+def explained(error: Exception, options: MailOptions | None) -> str:
+    """Why a message was not taken, with the remedy where there is one. Never tells the password."""
+    if options is None:
+        return str(error)
+    said = str(error)
+    match error:
+        case smtplib.SMTPAuthenticationError():
+            answer = _answer(error)
+            said = f"refuses the login of {options.username}: {answer} (correct mail.username or its password)"
+        case UnicodeEncodeError():  # said in its own words it would tell a letter of the password
+            said = "takes no such password: it has letters that a login by SMTP cannot carry (choose another one)"
+        case ssl.SSLCertVerificationError():
+            said = f"is not trusted: {error.verify_message} (name its authority in mail.ca_file)"
+        case ssl.SSLError():
+            said = f"does not speak TLS as expected: {said} (port 465 takes tls, others starttls)"
+        case smtplib.SMTPNotSupportedError():
+            said = f"does not do what is asked: {said} (correct starttls, tls or username in mail)"
+        case smtplib.SMTPResponseException():
+            said = f"refuses: {_answer(error)}"
+        case smtplib.SMTPException():
+            said = f"broke off: {said}"
+        case OSError():
+            said = f"cannot be reached: {error.strerror or said}"
+    return f"{options.server}:{options.port} {said}"
+
+
+def _answer(error: smtplib.SMTPResponseException) -> str:
+    text = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
+    return f"{error.smtp_code} {' '.join(text.split())[:200]}"
+
+
 def _connected(options: MailOptions, context: ssl.SSLContext | None) -> smtplib.SMTP:
     if options.tls:
         return smtplib.SMTP_SSL(options.server, options.port, timeout=_TIMEOUT_SECONDS, context=context)

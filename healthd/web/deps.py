@@ -82,7 +82,8 @@ class WebDeps:
     Of pictures: `mark_false(camera, fault, by, note, at)` and `note_rebase(camera, by, note)` keep what was said,
     blocking, the first raising Wrong; `taken_back(alarm)` and `begin_anew(camera)` then have it take effect.
     `withdraw_mark(camera, fault, by, note, at)` and `withdrawn(alarm)`: the same of a mark that holds no longer.
-    `picture_stats(arguments)`: what `healthd picture stats ARGUMENTS --json` answers, in a process of its own.
+    `told_changes(arguments)`: the same of `healthd changes`; `picture_stats(arguments)`: what `healthd picture
+    stats ARGUMENTS --json` answers, in a process of its own.
     `thumbnails(camera)`: when the bad frames were asked of which one is kept; `thumbnail(camera, at, by)`: its
     JPEG, the reading written down, or None; both blocking. `platforms()`: how their catalogues stand.
     """
@@ -119,6 +120,7 @@ class WebDeps:
     thumbnail: Callable[[str, Moment, str], bytes | None] = lambda camera, at, by: None
     platforms: Callable[[], Sequence[Standing]] = tuple
     told: Callable[[Sequence[str]], Awaitable[Ended]] = _tells_nothing
+    told_changes: Callable[[Sequence[str]], Awaitable[Ended]] = _tells_nothing
 
 
 DEPS = web.AppKey("deps", WebDeps)

@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 from healthd.exposition import Format, accepts_gzip, negotiate
 from healthd.web import (
     api,
+    changes_api,
     details,
     exemption_api,
     exemption_evidence,
@@ -76,6 +77,7 @@ def make_app(deps: WebDeps) -> web.Application:
             web.get("/api/v1/cameras/{id}/picture/evidence", picture_api.thumbnails),
             web.get("/api/v1/cameras/{id}/picture/evidence/{frame}", picture_api.thumbnail),
             web.get("/api/v1/rates", rates_api.rates),
+            web.get("/api/v1/changes", changes_api.changes),
             web.get("/api/v1/findings", findings.findings),
             web.get("/api/v1/platforms", findings.platforms),
             web.get("/api/v1/reports", reports.listed),
