@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
+import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
@@ -17,7 +20,9 @@ from healthd.city.pictures import View, at_noon, draw
 from healthd.options.pictures import EvidenceOptions
 from healthd.picture_evidence import PictureEvidence
 from probes.picture.context import Context, Light
+from probes.picture.decode import Picture, decode
 from probes.picture.judge import judge
+from probes.picture.thumbnail import thumbnail
 from tests.city_kit import camera_alone, living
 from tests.running import Daemon, daemon, edit_config, wait_until
 from tests.test_truth_pictures import ask_small
@@ -113,6 +118,44 @@ def edited(config: Path, evidence: dict[str, object]) -> str:
     return listen
 
 
+def traces(jpeg: bytes) -> set[bytes]:
+    """Pieces of a picture that a file which holds it, or anything made of it, would contain: of the JPEG as it
+    came, in base64 and in hexadecimal digits, of its thumbnails, of rows of pixels, full, reduced and grey."""
+    decoded = decode(jpeg)
+    full = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert isinstance(decoded, Picture)
+    assert full is not None
+    coded = [jpeg, base64.b64encode(jpeg), jpeg.hex().encode()]
+    coded += [thumbnail(decoded.pixels, kind) for kind in ("blurred", "clear")]
+    found = {one[at : at + 24] for one in coded for at in range(len(one) // 3, len(one) - 24, len(one) // 7)}
+    for pixels in (full, decoded.pixels):
+        for kind in (pixels, cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)):
+            for row in kind[:: len(kind) // 9]:
+                found |= {row.tobytes()[at : at + 24] for at in range(0, row.nbytes - 24, row.nbytes // 5)}
+    return {piece for piece in found if len(set(piece)) > 6}  # not of an even sky
+
+
+def files_with(directory: Path, pieces: Collection[bytes]) -> set[str]:
+    """The names of files in which any of the pieces is found."""
+    written = {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+    return {path.name for path, content in written.items() if any(piece in content for piece in pieces)}
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Every picture that the city shows; what the daemon puts aside for a moment is under `tmp_path`, too."""
+    shown: list[bytes] = []
+
+    def remembered(view: View) -> bytes:
+        shown.append(draw(view))
+        return shown[-1]
+
+    monkeypatch.setattr("healthd.city.album.draw", remembered)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    return shown
+
+
 def watch(config: Path, listen: str, camera: str, kept: bool) -> None:
     with daemon(config) as running:
         head = {"Authorization": f"Bearer {TOKENS['reviewer']}"}
@@ -124,6 +167,8 @@ def watch(config: Path, listen: str, camera: str, kept: bool) -> None:
         wait_until(lambda: faults() == ["stripes"], 60)
         if kept:
             look(running, camera)
+        # What a database keeps beside itself while it runs is gone when it stops.
+        shutil.copytree(config.parent, config.parent.parent / "while-it-ran", ignore_dangling_symlinks=True)
         assert running.program.stop() == 0
 
 
@@ -147,17 +192,17 @@ def fetch(running: Daemon, path: str, headers: dict[str, str]) -> bytes:
         return body
 
 
-async def test_off_means_that_no_pixel_reaches_the_disk(tmp_path: Path) -> None:
-    """Nothing that the daemon wrote holds the beginning of a picture, bare or in base64."""
+async def test_off_means_that_no_pixel_reaches_the_disk(tmp_path: Path, served: list[bytes]) -> None:
+    """Nothing that the daemon wrote, its journal, its log and what it put aside among it, holds the beginning of a
+    picture or any piece of one that it was shown."""
     await bad_city(tmp_path)
-    written = [path for path in (tmp_path / "city").rglob("*") if path.is_file()]
-    assert any(path.name == "healthd.db" for path in written)
-    for path in written:
-        content = path.read_bytes()
-        assert [mark for mark in MARKS if mark in content] == [], path
+    assert {"healthd.db", "healthd.db-wal", "daemon.log"} <= files_with(tmp_path, {b""})
+    assert files_with(tmp_path, MARKS) == set()
+    assert len(served) > 10
+    assert files_with(tmp_path, set().union(*map(traces, served))) == set()
 
 
-async def test_on_they_are_kept_and_read_with_permission(tmp_path: Path) -> None:
+async def test_on_they_are_kept_and_read_with_permission(tmp_path: Path, served: list[bytes]) -> None:
     """Only a token that may see pictures reads them, and each read is written down; nothing else holds one."""
     camera = await bad_city(tmp_path, keep="blurred")
     kept = tmp_path / "city" / "picture-evidence"
@@ -166,3 +211,6 @@ async def test_on_they_are_kept_and_read_with_permission(tmp_path: Path) -> None
     assert {path.name.partition("@")[0] for path in pictures} == {camera}
     (line,) = (kept / "reads.jsonl").read_text().splitlines()
     assert json.loads(line)["by"] == "reviewer"
+    found = files_with(tmp_path, set().union(*map(traces, served)))
+    assert found <= {path.name for path in pictures}
+    assert found  # the search that proves that nothing is there when it is off does find what is there
