@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # decoders are loaded when a picture is judged
     from probes.picture.context import Context
     from probes.picture.verdict import Verdict
 
+_MAX_BYTES = 100_000_000  # the most that the frame check can be told to take
 _LIGHTS = ("day", "night", "auto")
 
 
@@ -46,11 +47,11 @@ def _size(text: str) -> tuple[int, int]:
 def _picture(arguments: argparse.Namespace) -> int:
     if arguments.explain and len(arguments.files) > 1:
         raise Wrong("--explain draws one FILE", "give one at a time")
-    contents = _read(arguments.files)
+    _check(arguments.files)
     context = _context(arguments)
-    verdicts = [(file, _verdict(data, context)) for file, data in zip(arguments.files, contents, strict=True)]
+    verdicts = [(file, _verdict(_read(file), context)) for file in arguments.files]
     if arguments.explain:
-        _explain(contents[0], context, arguments.explain)
+        _explain(_read(arguments.files[0]), context, arguments.explain)
     if arguments.json:
         print_json([_as_json(file, verdict) for file, verdict in verdicts])
     else:
@@ -58,18 +59,33 @@ def _picture(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _read(files: Sequence[Path]) -> Sequence[bytes]:
-    """What is in each file; all that cannot be read is told at once."""
-    contents = []
-    problems = []
-    for file in files:
-        try:
-            contents.append(file.read_bytes())
-        except OSError as error:
-            problems.append(Problem(str(file), None, "", error.strerror or str(error), "name a readable file"))
+def _check(files: Sequence[Path]) -> None:
+    """Before anything is judged: all that cannot be read is told at once."""
+    problems = [problem for file in files if (problem := _unreadable(file))]
     if problems:
         raise BadInput(problems)
-    return contents
+
+
+def _unreadable(file: Path) -> Problem | None:
+    try:
+        with file.open("rb"):
+            return None
+    except OSError as error:
+        return Problem(str(file), None, "", error.strerror or str(error), "name a readable file")
+
+
+def _read(file: Path) -> bytes:
+    """One file at a time: there may be hundreds, and what is no snapshot may have no end."""
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise BadInput(
+            [Problem(str(file), None, "", error.strerror or str(error), "name a readable file")]
+        ) from None
+    if len(data) > _MAX_BYTES:
+        raise BadInput([Problem(str(file), None, "", f"larger than {_MAX_BYTES:,} bytes", "name a snapshot")])
+    return data
 
 
 def _explain(data: bytes, context: Context, to: Path) -> None:
@@ -77,7 +93,12 @@ def _explain(data: bytes, context: Context, to: Path) -> None:
     from probes.picture.decode import kind_of
     from probes.picture.judge import answers
 
-    to.write_bytes(explain(data, answers(data, context) if kind_of(data) else {}))
+    drawn = explain(data, answers(data, context) if kind_of(data) else {})
+    try:
+        to.write_bytes(drawn)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise BadInput([Problem(str(to), None, "", why, "name a file that can be written")]) from None
 
 
 def _context(arguments: argparse.Namespace) -> Context:
@@ -87,7 +108,7 @@ def _context(arguments: argparse.Namespace) -> Context:
 
     context = Context(expect=arguments.expect, light=Light(arguments.light))
     if arguments.reference:
-        (data,) = _read([arguments.reference])
+        data = _read(arguments.reference)
         judged = judge(data, Context())
         if judged.candidate is None:
             faults = ", ".join(judged.verdict.faults) or "too little is to be seen in it"
@@ -96,7 +117,7 @@ def _context(arguments: argparse.Namespace) -> Context:
         night = vouched.lit is Lit.NIGHT
         context = replace(context, night=vouched) if night else replace(context, day=vouched)
     if arguments.previous:
-        (data,) = _read([arguments.previous])
+        data = _read(arguments.previous)
         earlier = judge(data, Context())
         if earlier.signature is None:
             raise Wrong(f"{arguments.previous}: not a whole picture", "give the picture before FILE")
