@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from probes.picture import rules
+from probes.picture import facts, rules
 from probes.picture.context import Context
 from probes.picture.decode import Damage, Picture, decode, kind_of
 from probes.picture.judge import judge as judge_with
@@ -126,9 +126,9 @@ def test_any_size_and_format_is_judged(suffix: str, width: int, height: int) -> 
 def test_a_finding_carries_its_value_and_threshold() -> None:
     """What was measured and what it passed stand in the verdict."""
     (finding,) = judge(encoded(plain(255, 255, 255)), None).findings
-    assert (finding.fault, finding.value, finding.threshold) == (Fault.BRIGHT, 1.0, rules.BRIGHT_RATIO)
+    assert (finding.fault, finding.value, finding.threshold) == (Fault.BRIGHT, 1.0, facts.BRIGHT_RATIO)
     (finding,) = judge(encoded(scene() * 0.1), None).findings
-    assert 0 < finding.value < finding.threshold == rules.DARK_LUMA
+    assert 0 < finding.value < finding.threshold == facts.DARK_LUMA
 
 
 @pytest.mark.parametrize(

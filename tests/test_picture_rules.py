@@ -13,9 +13,10 @@ import pytest
 
 from probes.picture.confirm import Confirmation, Seen, confirmed
 from probes.picture.context import OFF, Context, Judged, Light
+from probes.picture.facts import Measured
 from probes.picture.fingerprint import Fingerprint, Lit, learn
 from probes.picture.judge import answers, judge
-from probes.picture.rules import BELOW, CAST_RATIO, RULES, Measured, _channel_shift, stricter
+from probes.picture.rules import BELOW, CAST_RATIO, RULES, _channel_shift, stricter
 from probes.picture.verdict import Fault
 from tests.bench.picture_set.cameras import Camera, camera_at
 from tests.bench.picture_set.degrade import Broken, broken_shot

@@ -24,6 +24,8 @@ _GRAIN = np.array([1, -2, 1], np.float32)  # along rows and columns: Immerkaer 1
 _CLIPPED = (12, 243)  # mean luma of blocks whose noise is cut off
 _STRIPS = 6
 _SPANS = (1, 2, 4)
+_UNEVEN, _SLACK = 3, 2 * 64  # times the least height, and 64ths of a level, that a line may rise to: interference
+# adds the same to all that it crosses, a grille before a view does not
 _TALLEST = 20 * 64  # of a line, in 64ths of a level: one black bar is one line, not twenty
 
 
@@ -33,13 +35,15 @@ class Detail:
     percentages of squares (a clean step has about 100, a sharp picture 35 and more); None where too few blocks
     hold an edge. `grain`: in levels, the response to noise where the frame is calmest; None where all is clipped.
     `grain_loss`: how much smaller it is in the frame of half the size, in hundredths: noise loses (140 and more),
-    texture does not. `stripes`: mean height, in levels, of lines that run from edge to edge.
+    texture does not. `stripes`: mean height, in levels, of lines that run from edge to edge. `clean_ratio`: share
+    of the pixels that do not differ from what lies around them: a sensor leaves few such, a drawing most.
     """
 
     sharpness: int | None
     grain: float | None
     grain_loss: int
     stripes: float
+    clean_ratio: float = 0.0
 
 
 def measure_detail(luma: Grey) -> Detail:
@@ -49,21 +53,23 @@ def measure_detail(luma: Grey) -> Detail:
         return Detail(None, None, 0, 0.0)
     # Whole blocks only: means over whole factors are several times faster.
     luma = np.ascontiguousarray(luma[: rows // _BLOCK * _BLOCK, : columns // _BLOCK * _BLOCK])
-    grain, loss = _grain(luma)
-    return Detail(_sharpness(luma, grain or 0.0), grain, loss, _stripes(luma))
+    answers = _noise(luma)
+    grain, loss = _grain(luma, answers)
+    clean = int(np.count_nonzero(answers <= 16)) / answers.size  # a level: what a shade's steps make
+    return Detail(_sharpness(luma, grain or 0.0), grain, loss, _stripes(luma), clean)
 
 
 def _mean_of_blocks(image: NDArray[np.uint16], size: tuple[int, int]) -> NDArray[np.int32]:
     return block_means(image, size).astype(np.int32)
 
 
-def _grain(luma: Grey) -> tuple[float | None, int]:
+def _grain(luma: Grey, answers: NDArray[np.uint16]) -> tuple[float | None, int]:
     rows, columns = luma.shape
     size = columns // _BLOCK, rows // _BLOCK
     half = cv2.resize(luma, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
     level = cv2.resize(half, size, interpolation=cv2.INTER_AREA)
     counted = (level > _CLIPPED[0]) & (level < _CLIPPED[1])
-    full, halved = (_mean_of_blocks(_noise(image), size)[counted] for image in (luma, half))
+    full, halved = (_mean_of_blocks(one, size)[counted] for one in (answers, _noise(half)))
     if len(full) < _FEWEST:
         return None, 0
     calmest = np.argsort(full, kind="stable")[: max(1, len(full) // 10)]
@@ -109,7 +115,7 @@ def _squared_steps(luma: Grey, span: int, axis: int) -> NDArray[np.uint16]:
 
 def _stripes(luma: Grey) -> float:
     """The greater of rows and columns. A line counts by how far it stands off both sides in the strip where it
-    does so least: what does not cross the whole frame counts nothing."""
+    does so least: what does not cross the whole frame, about equally high everywhere, counts nothing."""
     found = 0
     for image in (luma, cv2.transpose(luma)):
         length, across = image.shape[0], image.shape[1] // _STRIPS * _STRIPS
@@ -119,7 +125,9 @@ def _stripes(luma: Grey) -> float:
         tallest = np.zeros(length, np.int32)
         for span in _SPANS:
             off = 2 * profile[:, span:-span] - profile[:, : -2 * span] - profile[:, 2 * span :]
-            least = np.maximum(off.min(axis=0), -off.max(axis=0))  # negative where strips disagree
+            low, high = off.min(axis=0), off.max(axis=0)
+            least = np.maximum(low, -high)  # negative where strips disagree
+            least[np.maximum(high, -low) > _UNEVEN * least + _SLACK] = 0
             np.maximum(tallest[span:-span], least, out=tallest[span:-span])
         found = max(found, int(np.minimum(tallest, _TALLEST).sum()) // length)
     return found / 64

@@ -188,7 +188,7 @@ _CAPTIONS = 3  # rows of cells above and below that stay where they are when the
 _LOCAL = 5  # cells: structure is what differs from the mean of so many around
 _STRUCTURE = 700  # sum of squared differences in a tile of the reference (24 values of 0-255)
 _LOST = 0.25  # a tile that keeps less of its structure, compared with the best-kept ones, has lost it
-_WHITE = 195  # luma: snow on the ground, low sun and fog take structure away, too; a cover is seldom as light
+_SHOWS_THROUGH = 36  # hundredths of a squared correlation: what is faint but where it was lies under snow or fog
 _DRAWN = 1  # level of contrast within a tile: a privacy mask is drawn, a cover has noise and shades
 _DRAWN_RATIO = 0.2  # of the tiles: larger than that is no mask that anybody planned
 _CONTRAST = 30  # levels that a tile of the reference must have for its loss to count
@@ -289,11 +289,13 @@ def _losses(
     structure = int(np.count_nonzero(counted))
     if not structure:
         return 0.0, 0.0, 0, 0.0
-    left = 100 * ((mine * theirs).sum(axis=0) // 144) // np.maximum(power, 1)
+    common, own = (mine * theirs).sum(axis=0).astype(np.int64) // 144, _power(mine)
+    left = 100 * common // np.maximum(power, 1)
     kept = int(np.sort(left[counted])[structure * 95 // 100])
-    gone = counted & (left < _LOST * min(max(kept, 40), 100)) & (frame.light < _WHITE)
+    shows = (common > 0) & (100 * common * common > _SHOWS_THROUGH * own.astype(np.int64) * power)
+    gone = counted & (left < _LOST * min(max(kept, 40), 100)) & ~shows
     largest = _largest(gone, counted)
-    present = counted & (_power(mine) * 4 > power)
+    present = counted & (own * 4 > power)
     return largest / structure, kept / 100, structure, int(np.count_nonzero(present)) / structure
 
 

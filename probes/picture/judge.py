@@ -11,9 +11,10 @@ import numpy as np
 
 from probes.picture.context import OFF, Context, Judged, Light
 from probes.picture.decode import Damage, Picture, decode
+from probes.picture.facts import Facts, Measured
 from probes.picture.fingerprint import Fingerprint, Lit, compare, fingerprint, learn
 from probes.picture.measure import grey_of, measure
-from probes.picture.rules import RULES, Facts, Measured
+from probes.picture.rules import RULES
 from probes.picture.still import signature
 from probes.picture.thumbnail import thumbnail
 from probes.picture.verdict import SWITCHED_OFF, Fault, Finding, NotChecked, Verdict

@@ -30,7 +30,8 @@ class Measures:
 
     `luma_p99`: 99 % of the pixels are no lighter (0-255). `saturated_ratio`: share of pixels of luma 245 or
     more. `uniform_ratio`: share of blocks that are flat and all of one colour, 0 where that is less than half;
-    `uniform_luma`: its luma. `filled_ratio`: share of rows, from the lowest up, that a decoder filled.
+    `uniform_luma`: its luma; `uniform_peak`: its highest channel. `filled_ratio`: share of rows, from the lowest
+    up, that a decoder filled.
     `chroma_p5`, `chroma_p95`, `chroma_p99`: distance from grey (0-181) that 5, 95, 99 % of the small frame's
     pixels do not pass. `channels`: mean level of blue, green and red, in sixteenths; `lights`: the same of the
     lightest twentieth; `tops`: what 98 % do not pass of each.
@@ -43,6 +44,7 @@ class Measures:
     saturated_ratio: float
     uniform_ratio: float
     uniform_luma: int
+    uniform_peak: int
     filled_ratio: float
     chroma_p5: float
     chroma_p95: float
@@ -66,7 +68,7 @@ def measure(pixels: NDArray[np.uint8], grey: Grey) -> Measures:
     below = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel().astype(np.int64).cumsum()
     total = int(below[-1])
     small = _small(middle)
-    ratio, uniform_luma = _uniform(middle, below)
+    ratio, uniform_luma, uniform_peak = _uniform(middle, below)
     chroma = _chroma(small)
     channels, lights, tops = _channels(small)
     return Measures(
@@ -77,6 +79,7 @@ def measure(pixels: NDArray[np.uint8], grey: Grey) -> Measures:
         saturated_ratio=(total - int(below[SATURATED - 1])) / total,
         uniform_ratio=ratio,
         uniform_luma=uniform_luma,
+        uniform_peak=uniform_peak,
         filled_ratio=_filled(pixels),
         chroma_p5=chroma[0],
         chroma_p95=chroma[1],
@@ -147,20 +150,21 @@ def _like_fill(lowest: Sequence[int], highest: Sequence[int]) -> bool:
     )
 
 
-def _uniform(pixels: NDArray[np.uint8], below: NDArray[np.int64]) -> tuple[float, int]:
+def _uniform(pixels: NDArray[np.uint8], below: NDArray[np.int64]) -> tuple[float, int, int]:
     """`below`: how many pixels have each luma or less."""
     wide = 2 * (_FLAT + _SAME) + 1
     if 2 * int((below[wide:] - below[:-wide]).max()) < int(below[-1]) > 2 * int(below[wide - 1]):
-        return 0.0, 0  # no luma has half of the frame, so no colour has: the blocks need not be looked at
+        return 0.0, 0, 0  # no luma has half of the frame, so no colour has: the blocks need not be looked at
     lowest, highest, mean = _blocks(pixels)
     flat = ((highest - lowest) <= _FLAT).all(axis=1)
     if not flat.any():
-        return 0.0, 0
+        return 0.0, 0, 0
     # Where one colour covers most of the flat blocks, the median of them is that colour.
     colour = np.median(mean[flat], axis=0).astype(np.int32)
     same = flat & (np.abs(mean - colour) <= _SAME).all(axis=1)
     blue, green, red = (int(level) for level in colour)
-    return int(np.count_nonzero(same)) / len(mean), (29 * blue + 150 * green + 77 * red) >> 8
+    luma = (29 * blue + 150 * green + 77 * red) >> 8
+    return int(np.count_nonzero(same)) / len(mean), luma, max(blue, green, red)
 
 
 def _blocks(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:

@@ -8,50 +8,48 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import permutations
 from types import MappingProxyType
 from typing import TypeAlias
 
-from probes.picture.context import Context, Light
-from probes.picture.fingerprint import FEWEST_TILES, Comparison, Fingerprint
+from probes.picture.context import Light
+from probes.picture.facts import (
+    STRIPE_LEVELS,
+    Facts,
+    Measured,
+    of_darkness,
+    of_glare,
+    of_signal,
+)
+from probes.picture.fingerprint import FEWEST_TILES, Comparison
 from probes.picture.measure import Measures
 from probes.picture.still import identical_ratio
 from probes.picture.verdict import Fault
 
-CARD_RATIO = 0.65  # of the blocks in one colour: a card with a logo and a line of text still has that
-BLACK_RATIO = 0.97  # a night scene has large even black parts, but something in it is lit or grey
-BLACK_LUMA = 24
-BLACK_DRAWN_RATIO = 0.90  # where the rest is text: drawn edges are sharper than any lens can show
-DRAWN_SHARPNESS = 150
-WHITE_LUMA = 235  # an even white frame is a blinded sensor (`bright`), not a lost signal
-DARK_LUMA = 28
-BRIGHT_RATIO = 0.42
 FILM_LEVELS = 37  # between the darkest and the lightest hundredth: dusk leaves more, a film less
 FILM_WHITE_LEVELS = 20  # the same where all is as light as fog is
 FILM_LUMA = 80  # of the lightest hundredth: below it is darkness that takes the contrast
 CONTRAST_SOME_LEVELS = 5  # less than that is a wall, or nothing: no film tells itself
-CONTRAST_RATIO = 0.22
+CONTRAST_RATIO = 0.22  # where near and far have lost alike: at an evenness of 0.7
+CONTRAST_FOG_RATIO = 0.18  # where they have not, as in thick mist: at 0.5; between the two in proportion
 CONTRAST_EVEN_RATIO = 0.30  # where near and far have lost alike, and not in white as fog has it
-EVEN = 0.44
-WHITE_AIR_LUMA = 140
-CONTRAST_NONE_RATIO = 0.12  # so little is left by a film; something before the lens has shades of its own
+EVEN, FOG_EVEN, FILM_EVEN = 0.44, 0.5, 0.7
+NO_FOG_LUMA = 132  # of the darkest tenth
+WHITE_AIR_LUMA = 140  # the same
 SHARPNESS = 26  # in whatever light and air
 SHARPNESS_CLEAR = 34  # where there is light and contrast enough
-CLEAR_LEVELS = 80  # between the darkest and the lightest hundredth: that is enough
-CLEAR_LUMA = 135  # half of the frame lighter than this: snow or fog may lie on what is sharp
 COVERED_EVENNESS = 0.40  # snow on the ground takes contrast from a part of the view,
 COVERED_LIGHT_RATIO = 1.25  # and makes all of it lighter
 SHARP_CONTRAST_RATIO = 0.72  # haze and dusk take fine structure first; a lens out of focus leaves the contrast
 SHARPNESS_RATIO = 0.52
+SHARPNESS_HAZE_RATIO = 0.36  # less than haze leaves: a lens far out of focus takes contrast, too
 GRAIN_LEVELS = 18.0
 GRAIN_REDUCTION = 2.67  # decoded smaller by less than this, a frame shows more of its grain
 GRAIN_LOSS = 115  # hundredths
-STRIPE_LEVELS = 3.5
 CAST_RATIO = 1.33
 CAST_GREEN, CAST_MAGENTA = 1.69, 1.33  # green against red and blue: meadows go up to the one, dusk to the other
 CAST_BARE_RATIO = 2.6  # one channel above another: evening light goes up to 2
-GREY_CHROMA = 3.0
+GREY_CHROMA = 2.5
 COLOURFUL_CHROMA = 8.0  # of a reference whose colour could be missed
 OCCLUDED_RATIO = 0.25
 OCCLUDED_VEILED_RATIO = 0.60  # fog hides what is far, never nearly all
@@ -62,75 +60,7 @@ MOVED_FIT_BARE = 0.45  # the same where half of the view has no structure at all
 PRESENT_RATIO = 0.5
 FROZEN_RATIO = 0.98
 FROZEN_NIGHT_RATIO = 1.0
-VEIL_LEVELS = 30  # contrast below which fog may be all that is seen
-VEIL_RATIO = 0.50  # of the reference's contrast, the same
 _OFFSET = 12 * 16  # channels' sixteenths: what a dark frame's noise adds to all channels
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """All that a rule may look at. `light` is never AUTO; `certain`: it was told, not taken from the picture.
-    `contrast`: levels between dark and light in the tile that a tenth of the tiles pass. `reduction`: how much
-    smaller than the original the frame was decoded. `reference`: the settled one for this light, with the frame's
-    `comparison` against it."""
-
-    measures: Measures
-    context: Context
-    light: Light
-    certain: bool
-    contrast: int
-    reduction: float
-    reference: Fingerprint | None = None
-    comparison: Comparison | None = None
-    why_no_reference: str = "there is no reference of the camera's view"
-    signature: bytes = b""
-
-    @property
-    def veiled(self) -> bool:
-        """Fog, snowfall or a film may hide what is there."""
-        return self.contrast < VEIL_LEVELS or self.faded
-
-    @property
-    def faded(self) -> bool:
-        """Much of the contrast that the reference has is gone: nothing to learn a view from."""
-        left = self.comparison.contrast_ratio if self.comparison else None
-        return left is not None and left < VEIL_RATIO
-
-    @property
-    def spread(self) -> int:
-        """Levels between the darkest and the lightest hundredth."""
-        return self.measures.luma_p99 - self.measures.luma_p1
-
-    @property
-    def clear(self) -> bool:
-        """There is light and contrast enough for sharp edges, and neither fog nor snow on them."""
-        measures = self.measures
-        return self.light is Light.DAY and self.spread >= CLEAR_LEVELS and measures.luma_p50 < CLEAR_LUMA
-
-    @property
-    def filmed(self) -> bool:
-        """No contrast is left to tell anything else by."""
-        left = self.comparison.contrast_ratio if self.comparison else None
-        return left is not None and left < CONTRAST_NONE_RATIO
-
-    @property
-    def blinded(self) -> bool:
-        """Nothing but a card, darkness or glare is to be seen: what else is wrong cannot be told."""
-        return any(one(self).found for one in (_dark, _bright, _no_signal))
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A value and the threshold that it is held against. `below`: the fault is to be below it, else above or at
-    it."""
-
-    value: float
-    threshold: float
-    below: bool = False
-
-    @property
-    def found(self) -> bool:
-        return self.value < self.threshold if self.below else self.value >= self.threshold
 
 
 Rule: TypeAlias = Callable[[Facts], Measured | str]
@@ -154,39 +84,22 @@ def _unsure(facts: Facts) -> str:
     return facts.why_no_reference if facts.context.cautious and facts.reference is None else ""
 
 
-def _no_signal(facts: Facts) -> Measured:
-    measures = facts.measures
-    threshold = CARD_RATIO
-    if measures.uniform_luma < BLACK_LUMA:
-        drawn_on = (measures.detail.sharpness or 0) >= DRAWN_SHARPNESS
-        threshold = BLACK_DRAWN_RATIO if drawn_on else BLACK_RATIO
-    drawn = measures.uniform_ratio if measures.uniform_luma < WHITE_LUMA else 0.0
-    return Measured(drawn, threshold)
-
-
 def no_signal(facts: Facts) -> Measured | str:
-    """One colour without a sensor's noise fills the frame: black, blue or a vendor's card.
+    """One colour without a sensor's noise fills the frame: black, blue or a vendor's card; or all of it is drawn,
+    as colour bars are.
 
-    Value: share of blocks in that colour."""
-    return _no_signal(facts)
-
-
-def _dark(facts: Facts) -> Measured:
-    return Measured(facts.measures.luma_p99, DARK_LUMA, below=True)
+    Value: share of blocks in that colour, or of pixels without any grain where that is the sign."""
+    return of_signal(facts)
 
 
 def dark(facts: Facts) -> Measured | str:
     """There is a signal, but next to nothing in it is lit. Value: luma that 99 % of the pixels do not pass."""
-    return "there is no signal" if _no_signal(facts).found else _dark(facts)
-
-
-def _bright(facts: Facts) -> Measured:
-    return Measured(facts.measures.saturated_ratio, BRIGHT_RATIO)
+    return "there is no signal" if of_signal(facts).found else of_darkness(facts)
 
 
 def bright(facts: Facts) -> Measured | str:
     """Most of the frame is burnt out. Value: share of saturated pixels."""
-    return _bright(facts)
+    return of_glare(facts)
 
 
 def low_contrast(facts: Facts) -> Measured | str:
@@ -213,8 +126,10 @@ def _contrast_left(facts: Facts, comparison: Comparison) -> Measured | str:
     if left is None:
         return "the view never has much contrast"
     left /= max(min(comparison.light_ratio, 1.0), 0.1)  # at dusk it is light that is lost
-    no_fog = evenness >= EVEN and facts.measures.luma_p10 < WHITE_AIR_LUMA
-    return Measured(round(left / (CONTRAST_EVEN_RATIO if no_fog else CONTRAST_RATIO), 2), 1.0, below=True)
+    no_fog = evenness >= EVEN and facts.measures.luma_p10 < NO_FOG_LUMA
+    like_film = min(max((evenness - FOG_EVEN) / (FILM_EVEN - FOG_EVEN), 0.0), 1.0)
+    tolerated = CONTRAST_FOG_RATIO + (CONTRAST_RATIO - CONTRAST_FOG_RATIO) * like_film
+    return Measured(round(left / (CONTRAST_EVEN_RATIO if no_fog else tolerated), 2), 1.0, below=True)
 
 
 def _film(facts: Facts) -> float | None:
@@ -234,9 +149,18 @@ def blur(facts: Facts) -> Measured | str:
         return hidden
     if sharpness is None:
         return "too few edges to tell how sharp they are"
-    if facts.reference is not None and facts.reference.sharpness:
-        return Measured(sharpness / facts.reference.sharpness, SHARPNESS_RATIO, below=True)
-    return Measured(sharpness, SHARPNESS_CLEAR if facts.clear else SHARPNESS, below=True)
+    if facts.reference is None or not facts.reference.sharpness:
+        return Measured(sharpness, SHARPNESS_CLEAR if facts.clear else SHARPNESS, below=True)
+    left = sharpness / facts.reference.sharpness
+    if _hazy(facts):
+        return Measured(left, SHARPNESS_HAZE_RATIO, below=True) if left < SHARPNESS_HAZE_RATIO else _VEILED
+    return Measured(left, SHARPNESS_RATIO, below=True)
+
+
+def _hazy(facts: Facts) -> bool:
+    """Whether so much contrast is gone that haze or dusk may have taken fine structure."""
+    left = facts.comparison.contrast_ratio if facts.comparison else None
+    return left is not None and left < SHARP_CONTRAST_RATIO
 
 
 def _softened(facts: Facts) -> str:
@@ -244,8 +168,7 @@ def _softened(facts: Facts) -> str:
     if facts.blinded:
         return _BLINDED
     comparison = facts.comparison
-    left = comparison.contrast_ratio if comparison else None
-    if facts.veiled or (left is not None and left < SHARP_CONTRAST_RATIO):
+    if facts.veiled:
         return _VEILED
     if comparison and comparison.evenness < COVERED_EVENNESS and comparison.light_ratio > COVERED_LIGHT_RATIO:
         return "snow or glare may cover what had edges"
@@ -366,7 +289,7 @@ def frozen(facts: Facts) -> Measured | str:
     a scene may truly stand still, the captions with their clock must stand, too."""
     if facts.context.previous is None:
         return "it takes an earlier picture"
-    if facts.measures.uniform_ratio and _no_signal(facts).found:
+    if facts.measures.uniform_ratio and of_signal(facts).found:
         return "there is no signal"
     night = facts.light in (Light.NIGHT, Light.TWILIGHT)
     ratio = identical_ratio(facts.signature, facts.context.previous, whole=night)

@@ -9,9 +9,12 @@ draw is seeded: the same versions of the decoders give the same table.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -71,20 +74,28 @@ def count_benign(tally: Tally, camera: Camera, kind: Benign, frames: int) -> Non
             print("accused:", told, file=sys.stderr)
 
 
-def measure(scenes: Sequence[Scene], quick: bool) -> Tally:
+def measure(scenes: Sequence[Scene], quick: bool, processes: int) -> Tally:
+    """All scenes, each in one of `processes`; what comes out does not depend on how many these are."""
     tally = Tally()
-    for scene in scenes:
-        begun = time.process_time()
-        camera = camera_at(scene)
-        for kind in Broken:
-            for strength in STRENGTHS:
-                count_broken(tally, camera, kind, strength, night=False)
-        for kind in NIGHT:
-            for strength in STRENGTHS[UNUSABLE - 1 :]:
-                count_broken(tally, camera, kind, strength, night=True)
-        for benign in Benign:
-            count_benign(tally, camera, benign, 2 if quick else BENIGN_FRAMES)
-        print(f"{scene.name}: {time.process_time() - begun:.0f} s", file=sys.stderr)
+    with ProcessPoolExecutor(processes, initializer=cv2.setNumThreads, initargs=(1,)) as executor:
+        for of_scene in executor.map(partial(measure_scene, quick=quick), scenes):
+            tally.add(of_scene)
+    return tally
+
+
+def measure_scene(scene: Scene, quick: bool) -> Tally:
+    """Every kind of frame of one scene."""
+    tally, begun = Tally(), time.process_time()
+    camera = camera_at(scene)
+    for kind in Broken:
+        for strength in STRENGTHS:
+            count_broken(tally, camera, kind, strength, night=False)
+    for kind in NIGHT:
+        for strength in STRENGTHS[UNUSABLE - 1 :]:
+            count_broken(tally, camera, kind, strength, night=True)
+    for benign in Benign:
+        count_benign(tally, camera, benign, 2 if quick else BENIGN_FRAMES)
+    print(f"{scene.name}: {time.process_time() - begun:.0f} s", file=sys.stderr)
     return tally
 
 
@@ -92,12 +103,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half", type=Half, default=Half.TESTING, choices=list(Half))
     parser.add_argument("--quick", action="store_true", help="every fifth scene and fewer good frames")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: standard output")
     arguments = parser.parse_args()
-    cv2.setNumThreads(1)
     scenes = [scene for scene in all_scenes() if scene.half is arguments.half]
     scenes = scenes[::5] if arguments.quick else scenes
-    tally = measure(scenes, arguments.quick)
+    tally = measure(scenes, arguments.quick, arguments.processes)
     week = simulate(tally.pool, CAMERAS, seed=1)
     written = page(tally, week, scenes, arguments.half)
     if arguments.output:

@@ -19,6 +19,9 @@ class Count:
     def plus(self, hit: bool) -> Count:
         return Count(self.hits + hit, self.of + 1)
 
+    def and_(self, other: Count) -> Count:
+        return Count(self.hits + other.hits, self.of + other.of)
+
     @property
     def share(self) -> float:
         return self.hits / self.of if self.of else 0.0
