@@ -198,7 +198,7 @@ def normalised(url: str, address: str) -> str | None:
     """A URL of the inventory, absolute or only a path (then on `address`), without login or fragment;
     None where it is no usable one."""
     try:
-        parts = urlsplit(urljoin(f"http://{_bracketed(address)}/", url.strip()))
+        parts = urlsplit(urljoin(f"http://{bracketed(address)}/", url.strip()))
         port = parts.port
     except ValueError:
         return None
@@ -233,12 +233,13 @@ def shown(url: str) -> str:
 def _assembled(scheme: str, host: str, port: int | None, path: str, query: str) -> str:
     # Quoting leaves nothing in it that could end a header line, and leaves what is quoted already.
     safe = "/%:@!$&'()*+,;=~-._"
-    where = f"{scheme}://{_bracketed(host)}" + ("" if port is None else f":{port}")
+    where = f"{scheme}://{bracketed(host)}" + ("" if port is None else f":{port}")
     path = quote(path or "/", safe=safe, errors="replace")
     return where + path + (f"?{quote(query, safe=safe + '?', errors='replace')}" if query else "")
 
 
-def _bracketed(host: str) -> str:
+def bracketed(host: str) -> str:
+    """A host as it stands in a URL."""
     return f"[{host}]" if ":" in host else host
 
 

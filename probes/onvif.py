@@ -16,7 +16,7 @@ from pydantic import Field
 
 from probes import soap
 from probes.base import CheckOptions, Duration, Outcome, ProbeKind, Reason, Resources, Result, Target
-from probes.http import HttpClient, Reply, Request, place, shown
+from probes.http import HttpClient, Reply, Request, bracketed, place, shown
 from probes.login import Login
 from probes.tables import normal_mac
 
@@ -66,6 +66,11 @@ def _own_mac(interfaces: Sequence[soap.Interface], address: str) -> str:
     return found[0] if len(found) == 1 else ""
 
 
+def device_service(address: str, port: int) -> str:
+    """Where every ONVIF device has its first service (ONVIF Core, 5.1.1)."""
+    return f"http://{bracketed(address)}:{port}/onvif/device_service"
+
+
 class OnvifProbe:
     """Asks by ONVIF. `values`, each as far as it was read, also of an asking that failed:
 
@@ -96,7 +101,7 @@ class _Asking:
         self._target = target
         self._login = Login(target)
         self._offset_seconds = target.memory.clock_offset_seconds or 0.0
-        self._device_uri = self._media_uri = self._located("http://device/onvif/device_service") or ""
+        self._device_uri = self._media_uri = device_service(target.address, target.onvif_port)
         self._profile: soap.Profile | None = None
         self._values: dict[str, Any] = {}
         self._learnt: dict[str, Any] = {}
@@ -137,7 +142,7 @@ class _Asking:
         known = await self._call(self._device_uri, soap.GET_INFORMATION, soap.read_information)
         if isinstance(known, Result):
             return known
-        self._values |= dataclasses.asdict(known)
+        self._values |= known._asdict()
         self._steps.append(f"GetDeviceInformation: {known.manufacturer} {known.model}, firmware {known.firmware}")
         return None
 
@@ -160,7 +165,7 @@ class _Asking:
         if isinstance(profiles, Result):
             self._learnt["media_uri"] = None  # it may have moved: look it up the next time
             return profiles
-        self._values["profiles"] = [dataclasses.asdict(profile) for profile in profiles]
+        self._values["profiles"] = [profile._asdict() for profile in profiles]
         channel = self._target.channel
         main = choose_profile(profiles, channel, small=False)
         self._profile = choose_profile(profiles, channel, self._probe.options.small_profile)

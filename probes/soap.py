@@ -17,12 +17,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from typing import NamedTuple
 
 from lxml import etree
 
 MAX_BYTES = 2_000_000  # an NVR's GetProfiles takes about 4 kB a profile
 _MAX_TEXT = 200  # characters kept of any one string
 _MAX_INTERFACES = 64
+_MAX_FIELDS = 256  # elements of a flat answer, which has five to ten
 _MAX_PROFILES = 1000  # the largest NVRs have 256 channels of two or three
 _DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 _MEDIA = "http://www.onvif.org/ver10/media/wsdl"
@@ -97,8 +99,7 @@ class DeviceTime:
     seconds: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceInformation:
+class DeviceInformation(NamedTuple):
     """What the device says it is; empty where it does not say."""
 
     manufacturer: str
@@ -108,8 +109,7 @@ class DeviceInformation:
     hardware: str
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """A media profile; `source` is its video source, `width` and `height` in pixels, 0 where not said."""
 
     token: str
@@ -166,16 +166,18 @@ def read_time(body: bytes) -> DeviceTime | Fault | None:
     utc = _first(answer, "UTCDateTime")
     if utc is None:
         return DeviceTime(None)
+    said = _texts(utc)
     names = ("Year", "Month", "Day", "Hour", "Minute", "Second")
-    return DeviceTime(_seconds([_number(utc, name) for name in names]))
+    return DeviceTime(_seconds([_number(said.get(name, "")) for name in names]))
 
 
 def read_information(body: bytes) -> DeviceInformation | Fault | None:
     answer = _answer(body, GET_INFORMATION.name)
     if answer is None or isinstance(answer, Fault):
         return answer
+    said = _texts(answer)
     names = ("Manufacturer", "Model", "FirmwareVersion", "SerialNumber", "HardwareId")
-    return DeviceInformation(*(_text(answer, name) for name in names))
+    return DeviceInformation(*(said.get(name, "") for name in names))
 
 
 def read_media_uri(body: bytes) -> str | Fault | None:
@@ -220,13 +222,14 @@ def _profile(element: etree._Element) -> Profile:
     source = _first(element, "VideoSourceConfiguration")
     encoder = _first(element, "VideoEncoderConfiguration")
     size = None if encoder is None else _first(encoder, "Resolution")
+    said = {} if size is None else _texts(size)
     return Profile(
         token=str(element.get("token")),
         name=_text(element, "Name"),
         source="" if source is None else _text(source, "SourceToken"),
         encoding="" if encoder is None else _text(encoder, "Encoding"),
-        width=(_number(size, "Width") or 0) if size is not None else 0,
-        height=(_number(size, "Height") or 0) if size is not None else 0,
+        width=_number(said.get("Width", "")) or 0,
+        height=_number(said.get("Height", "")) or 0,
     )
 
 
@@ -284,8 +287,12 @@ def _as_utf8(body: bytes) -> bytes:
 def _all(element: etree._Element, *names: str) -> Iterator[etree._Element]:
     # By local name only: devices use wrong, old or undeclared namespaces.
     for child in element.iter(etree.Element):
-        if str(child.tag).rpartition("}")[2].rpartition(":")[2] in names:
+        if _local_name(child) in names:
             yield child
+
+
+def _local_name(element: etree._Element) -> str:
+    return str(element.tag).rpartition("}")[2].rpartition(":")[2]
 
 
 def _first(element: etree._Element, name: str) -> etree._Element | None:
@@ -298,13 +305,21 @@ def _text(element: etree._Element, name: str, limit: int = _MAX_TEXT) -> str:
     return "" if found is None else _clean(found.text)[:limit]
 
 
+def _texts(element: etree._Element) -> dict[str, str]:
+    """The text of the first of each name inside a small element, which is read in one go."""
+    found: dict[str, str] = {}
+    for child in islice(element.iter(etree.Element), _MAX_FIELDS):
+        found.setdefault(_local_name(child), _clean(child.text)[:_MAX_TEXT])
+    return found
+
+
 def _clean(text: str | None) -> str:
     return _CONTROL.sub(" ", text or "").strip()
 
 
-def _number(element: etree._Element, name: str) -> int | None:
+def _number(text: str) -> int | None:
     try:
-        number = int(_text(element, name))
+        number = int(text)
     except ValueError:
         return None
     return number if 0 <= number <= 1_000_000 else None
