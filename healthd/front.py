@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from aiohttp import web
@@ -243,7 +243,8 @@ class Front:
 
     def page(self) -> Page:
         """The fleet now, as pages show it."""
-        return self.live.page(self.now(), self.decided_until())
+        page = self.live.page(self.now(), self.decided_until())
+        return replace(page, devices=self.core.desk.device_views())
 
     def decided_until(self) -> Moment:
         """What was before this moment can no longer change: no streak is open there, nothing is on its way."""

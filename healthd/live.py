@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from healthd.folding.disagreements import Disagreement, Discord
 from healthd.incidents import gains
 from healthd.incidents.incident import Happening, Incident, What
+from healthd.incidents.readings import DeviceView
 from healthd.incidents.statistics import REPEAT
 from healthd.model import Asked, Axis, Camera, Flip, Inventory, Moment, State
 from healthd.periods import Span
@@ -117,6 +118,7 @@ class Page:
     # (region, class, finding) -> cameras in service in and below the region; finding: a `Discord`
     disagreements: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     findings: Sequence[Disagreement] = ()  # those that hold
+    devices: Sequence[DeviceView] = ()
     standing: gains.Standing = field(
         default_factory=dict
     )  # cameras of the open incidents, as the window `now` has them

@@ -11,6 +11,7 @@ from typing import Any
 from healthd.folding.disagreements import Disagreement, Discord
 from healthd.incidents.evidence import clue, plain
 from healthd.incidents.incident import Acknowledgement, Cause, Incident, Kind
+from healthd.incidents.readings import DeviceView, Reading
 from healthd.live import CameraView, Page, RegionTraffic, Repairs
 from healthd.model import Camera, Device, Inventory, Lifecycle, Maintainer, Moment, Placement, Region, State
 from healthd.rates.profiles import BUILT_IN, Profile
@@ -162,8 +163,25 @@ def troubled(quiet: Page) -> Page:
         "due": AT - 2 * HOUR,
     }
     key, other = ("320602001", "offline", "power", "m1"), ("320612100", "offline", "power", "m1")
+    walk = Reading(
+        AT - 60_000,
+        AT - 30 * HOUR,
+        1,
+        {"up": 20, "down": 3, "off": 1},
+        {"delivering": 18, "searching": 2},
+        flaps=4,
+        errors=12,
+        power_watts=370,
+        consumption_watts=142,
+        temperature_celsius=41.5,
+        cpu_ratio=0.25,
+    )
     return replace(
         quiet,
+        devices=[
+            DeviceView(_DEVICES[0], State.OFFLINE, AT - HOUR, 4, 2, walk),
+            DeviceView(_DEVICES[1], State.UNKNOWN, 0, 2, 0, None),
+        ],
         incidents=[
             incident("i-1", ["cam-00005"], Cause.PICTURE, **dark),
             cabinet,

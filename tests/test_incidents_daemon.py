@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.running import Daemon, city, daemon, edit_config, healthd, wait_until
+from tests.running import Daemon, city, daemon, edit_checks, edit_config, healthd, wait_until
 
 CHECKS = {
     "ping": {"interval": "2s", "timeout": "500ms"},
@@ -27,7 +27,8 @@ def test_upstream_fault_is_one_incident_everywhere(tmp_path: Path) -> None:
     """A dead switch, feed or line is one incident on the page, in the API, the command and on /metrics."""
     with city(tmp_path, 120, "--upstream-faults-per-hour", "240", "--seed", "2"):
         config = tmp_path / "healthd.yml"
-        edit_config(config, checks=CHECKS, state=STATE, incidents={"settle": "2s"})
+        edit_checks(config, **CHECKS)
+        edit_config(config, state=STATE, incidents={"settle": "2s"})
         with daemon(config) as running:
             running.ready()
             incident = wait_until(lambda: of_many(running), 90)[0]
@@ -46,6 +47,11 @@ def test_upstream_fault_is_one_incident_everywhere(tmp_path: Path) -> None:
             feed = json.loads(running.get("/api/v1/incidents?since=0")[1])["feed"]
             opened = [entry for entry in feed if entry["incident"]["incident"] == name]
             assert opened[0]["what"] in ("opened", "split")
+            assert len(running.samples("healthd_device_info", kind="switch")) > 3
+            assert len(running.samples("healthd_device_read_timestamp_seconds")) > 3
+            assert set(running.samples("healthd_device_up").values()) <= {0.0, 1.0}
+            assert sum(running.samples("healthd_device_ports", state="up").values()) > 50
+            assert running.samples("healthd_device_power_ports", detection="delivering")
             assert running.program.stop() == 0
             assert "Traceback" not in running.program.text
 
@@ -54,7 +60,8 @@ def test_incidents_survive_kill_and_restart(tmp_path: Path) -> None:
     """An incident that was open when healthd was killed goes on under its id."""
     with city(tmp_path, 60, "--outages-per-hour", "1800", "--seed", "4"):
         config = tmp_path / "healthd.yml"
-        edit_config(config, checks=CHECKS, state=STATE, incidents={"settle": "1s"})
+        edit_checks(config, **CHECKS)
+        edit_config(config, state=STATE, incidents={"settle": "1s"})
         with daemon(config) as running:
             running.ready()
             wait_until(lambda: json.loads(running.get("/api/v1/incidents?open=1")[1]), 60)

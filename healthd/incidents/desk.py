@@ -14,6 +14,7 @@ from healthd.incidents.board import Board
 from healthd.incidents.facts import PortFacts
 from healthd.incidents.fleet import Fleet
 from healthd.incidents.incident import Happening
+from healthd.incidents.readings import DeviceView, Reading, next_reading
 from healthd.model import Asked, Axis, Camera, Flip, Inventory, Moment, State
 from healthd.topology.links import Learner, Place
 from probes.base import Memory, Outcome, Reason
@@ -37,6 +38,7 @@ class Desk:
         self._holdings: dict[str, Holding] = {}
         self._pending: set[str] = set()  # devices whose last fail waits for a witness
         self._memories: dict[str, Memory] = {}
+        self._readings: dict[str, Reading] = {}
         self.streaks: set[str] = set()  # reaches of cameras with an open streak: they have retries of their own
         self._swept: dict[str, Moment] = {}
         self._cameras_of: set[str] = set()  # devices whose cameras are to be asked
@@ -65,6 +67,7 @@ class Desk:
                 self._port_names.setdefault(facts.line[0], Counter())[facts.camera.upstream_port] += 1
         self._holdings = {key: held for key, held in self._holdings.items() if key in self.fleet.devices}
         self._pending &= self._holdings.keys()
+        self._readings = {key: one for key, one in self._readings.items() if key in self.fleet.devices}
 
     def memory(self, device: str) -> Memory:
         """What earlier askings of a device learnt in this run."""
@@ -192,8 +195,18 @@ class Desk:
         self._memories[device] = replace(self.memory(device), **known)
         uptime = result.values.get("uptime_seconds")
         booted = asked.asked - round(1000 * uptime) if uptime is not None else 0
+        self._readings[device] = next_reading(self._readings.get(device), result.values, asked.asked)
         self._learn(device, result.values)
         self.fleet.device_read(device, booted, self._ports(device, result.values), asked.asked)
+
+    def device_views(self) -> Sequence[DeviceView]:
+        """The devices of the inventory, as they are shown."""
+        found = []
+        for device in self.fleet.inventory.devices:
+            facts = self.fleet.devices[device]
+            counts = (facts.below, len(facts.down))
+            found.append(DeviceView(facts.device, facts.state, facts.since, *counts, self._readings.get(device)))
+        return found
 
     def _learn(self, device: str, values: Mapping[str, Any]) -> None:
         """Hang cameras and devices where the walk shows them, as far as the inventory does not say."""

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from healthd.exposition import Format, encode
 from healthd.live import CameraView, Page
 from healthd.metrics.cameras import CameraSeries
+from healthd.metrics.devices import device_blocks
 from healthd.metrics.incidents import INCIDENTS_SHOWN, incident_blocks
 from healthd.metrics.plans import Plans, plan_blocks
 from healthd.metrics.regions import region_blocks
@@ -70,6 +71,7 @@ class MetricsPage:
             region_blocks(page, form),
             incident_blocks(page, form, shown),
             plan_blocks(self._plans.of(page), form, shown),
+            device_blocks(page.devices, form),
         )
         return b"".join(chain(encode(blocks), self._cameras.blocks(cameras, form), own))
 
