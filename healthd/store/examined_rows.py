@@ -48,4 +48,4 @@ def prune(connection: Connection, before: Moment) -> None:
     connection.execute(delete(_TABLE).where(_columns.start < before))
 
 
-_KEYS = select(schema.cameras.c.id, schema.cameras.c.key)
+_KEYS = select(schema.cameras.c.id, schema.cameras.c.key).order_by(schema.cameras.c.key)
