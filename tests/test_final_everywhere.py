@@ -44,6 +44,7 @@ from probes.base import Memory
 from tests.running import edit_config
 from tests.site_kit import DAY, HOUR, Site
 
+RENAMED = "改了名的市"
 REPORTED = ("rows", "further", "attributed", "scores")
 WEIGHTS = {
     "weights": {"online": 3, "networked": 1},
@@ -116,8 +117,10 @@ def report_of(site: Site) -> dict[str, Any]:
     code, _, err = site.run("report", "--month", site.month, "--format", "json", "--lang", "en", "-o", str(folder))
     assert code == 0, err
     [path] = folder.glob("*.json")
-    document = json.loads(path.read_text("utf-8"))
+    text = path.read_text("utf-8")
+    document = json.loads(text)
     path.unlink()
+    assert RENAMED not in text
     return {part: document[part] for part in REPORTED} | {"names": [one["name"] for one in document["rows"]]}
 
 
@@ -202,7 +205,7 @@ def _everything_changes(site: Site) -> None:
     cameras, regions = (site.config.parent / name for name in ("cameras.csv", "regions.csv"))
     head, _, *others = cameras.read_text("utf-8-sig").splitlines()
     cameras.write_text("\n".join([head, *others]), "utf-8")
-    regions.write_text(regions.read_text("utf-8-sig").replace("南通市", "改了名的市"), "utf-8")
+    regions.write_text(regions.read_text("utf-8-sig").replace("南通市", RENAMED), "utf-8")
     at = site.span.start + 9 * DAY
     moved = Placement("gone", "3", lifecycle=Lifecycle.RETIRED)
     everything = Scope(ScopeKind.REGION, site.region)
