@@ -1,4 +1,5 @@
-"""What one judgement costs: `python -m tests.bench frame`.
+"""What one judgement costs: `python -m tests.bench frame`; `python -m tests.bench.bench_frame 100000` watches the
+memory of a worker over so many frames.
 
 CPU of a whole judgement with everything known (reference, frame before, promise), 1080p and 4K photographs at
 JPEG quality 80, decoding apart; how much two workers gain; and the process's memory over thousands of judgements.
@@ -6,6 +7,7 @@ JPEG quality 80, decoding apart; how much two workers gain; and the process's me
 
 from __future__ import annotations
 
+import argparse
 import resource
 import statistics
 import time
@@ -18,7 +20,7 @@ import numpy as np
 
 from probes.picture.context import Context, Light
 from probes.picture.decode import decode
-from probes.picture.fingerprint import trusted
+from probes.picture.fingerprint import Fingerprint, Lit, trusted
 from probes.picture.judge import judge
 from tests.bench.picture_set.live import Benign, encoded, optics, with_captions, with_noise
 from tests.bench.picture_set.scenes import all_scenes
@@ -109,12 +111,48 @@ def gains(
     yield Row(what, "two processes that share nothing", processes, "×", note="what the machine has to give")
 
 
-def flat(work: Callable[[bytes], object], frames: Sequence[bytes]) -> Row:
-    """Growth of the process over many judgements."""
+def flat(work: Callable[[bytes], object], frames: Sequence[bytes], judged: int = JUDGED) -> Row:
+    """Growth of the process over many judgements, from the first tenth on; the peak, so nothing comes and goes
+    unseen."""
     before = 0
-    for number in range(JUDGED):
+    for number in range(judged):
         work(frames[number % len(frames)])
-        if number == JUDGED // 10:
+        if number == judged // 10:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    return Row(f"growth of memory over {JUDGED:,} judgements", "healthd", [grown], "MB", "flat", grown < 5)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    grown = (peak - before) / 1024
+    note = f"peak {peak / 1024:.0f} MB"
+    return Row(f"growth of memory over {judged:,} judgements", "healthd", [grown], "MB", "flat", grown < 5, note)
+
+
+def as_a_worker(frames: Sequence[bytes]) -> Callable[[bytes], object]:
+    """Judges as the daemon does: each frame after the one before, taken into the reference, a thumbnail where a
+    fault is found."""
+    learnt: dict[str, bytes | Fingerprint | None] = {"previous": None, "day": None}
+
+    def work(data: bytes) -> object:
+        previous, day = learnt["previous"], learnt["day"]
+        assert not isinstance(previous, Fingerprint)
+        assert not isinstance(day, bytes)
+        context = Context((1920, 1080), Light.DAY, {}, previous, day, learning=frozenset(Lit), thumbnail="blurred")
+        judged = judge(data, context)
+        learnt["previous"] = judged.signature
+        if judged.reference is not None:
+            learnt["day"] = judged.reference
+        return judged
+
+    return work
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Memory of a worker over many frames, good, faulty and cut off.")
+    parser.add_argument("count", nargs="?", type=int, default=100_000)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    good = photographs((1920, 1080))
+    frames = [*good, *(data[: len(data) * 2 // 3] for data in good), good[0][:-2000] + bytes(1998) + good[0][-2:]]
+    print(flat(as_a_worker(frames), frames, arguments.count).as_markdown())
+
+
+if __name__ == "__main__":
+    main()
