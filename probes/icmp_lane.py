@@ -32,6 +32,7 @@ from probes.icmp_socket import (
 BURST = 128  # packets between two readings: fewer answers than the least of receive buffers (208 kB) holds
 SEND_BATCH = 16  # packets a call, in a burst: their send times are as true as the call is short
 CALM_BATCH = 4  # where less than a BURST waits: four times as true, for 1 % more CPU
+KEPT_SECONDS = 5.0  # past its deadline a packet is remembered so long, and its answer known as late
 RECEIVE_BATCH = 64
 RECEIVE_BYTES = 160  # an ICMP error with two IP headers: its own and that of the packet which it quotes
 
@@ -192,7 +193,8 @@ class Lane:
             if not flight.spent:
                 self._decide(flight, _OVERLOADED if self._due < self._doubtful else _TIMED_OUT, "late")
             self._due += 1
-        while self._kept < self._due and self._flights[self._kept % _RING].sent + 2 * self._timeout <= now:
+        forgotten = now - self._timeout - KEPT_SECONDS
+        while self._kept < self._due and self._flights[self._kept % _RING].sent <= forgotten:
             del self._flights[self._kept % _RING]
             self._kept += 1
 

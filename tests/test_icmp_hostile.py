@@ -111,6 +111,50 @@ async def test_duplicates_count_once(new_engine: NewEngine, dead: list[str]) -> 
 
 
 @root_only
+async def test_slow_subnet_is_late_and_not_foreign(new_engine: NewEngine, dead: list[str]) -> None:
+    """Answers after many times the timeout make nobody answered, this time or the next; they count as late."""
+    engine = new_engine(0.1)
+    with Forger(lambda asked, request: [(asked, reply(request))], delay=0.5):
+        for asking in range(1, 4):  # the answers to one asking come in while the later ones wait
+            assert endings(await ask(engine, dead[:200])) == {Ending.TIMEOUT: 200}
+            await asyncio.sleep(0.1 * asking)
+        await asyncio.sleep(0.5)
+        assert endings(await ask(engine, dead[200:201])) == {Ending.TIMEOUT: 1}  # it reads what came meanwhile
+    assert engine.dropped == dict.fromkeys(DROP_REASONS, 0) | {"late": 600}
+
+
+@root_only
+async def test_flood_of_foreign_answers_hides_nobody(new_engine: NewEngine, dead: list[str]) -> None:
+    """Twenty forged answers for each packet of ours: the living answer, the dead don't, all is counted."""
+
+    def flood(asked: str, request: bytes) -> list[tuple[str, bytes]]:
+        unknown = b"\0\0\0\0" + request[4:6] + request[6:7] + bytes([request[7] ^ 0x80]) + request[8:]
+        others = b"\0\0\0\0" + bytes([request[4] ^ 0xFF]) + request[5:]  # another pinger's: the filter's matter
+        return [(asked, forged) for forged in (unknown, reply(request, os.urandom(16)), others) * 7]
+
+    engine = new_engine(1.0)
+    addresses = live(300)
+    addresses[::3] = dead[:100]
+    with Forger(flood):
+        answers = await ask(engine, addresses)
+    alive = [packet.ending is Ending.ANSWERED for (packet,) in answers]
+    assert alive == [number % 3 != 0 for number in range(300)]
+    assert engine.dropped["foreign"] == engine.dropped["cookie"] == 300 * 7
+    assert engine.dropped["kernel"] == 0
+
+
+@root_only
+async def test_pingers_side_by_side_leave_each_other_alone(new_engine: NewEngine, dead: list[str]) -> None:
+    """Two engines that ping the same cameras at once see their own answers only."""
+    pair = [new_engine(0.4), new_engine(0.4)]
+    addresses = [*live(400), *dead[:50]]
+    both = await asyncio.gather(*(ask(engine, addresses, packets=2) for engine in pair))
+    for engine, answers in zip(pair, both, strict=True):
+        assert endings(answers) == {Ending.ANSWERED: 800, Ending.TIMEOUT: 100}
+        assert engine.dropped == dict.fromkeys(DROP_REASONS, 0)
+
+
+@root_only
 async def test_garbage_is_harmless(new_engine: NewEngine, dead: list[str]) -> None:
     """Random bytes after the first ones of a reply or an error raise nothing and answer nothing."""
 
