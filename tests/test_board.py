@@ -616,3 +616,49 @@ def test_two_switches_that_die_hours_apart_are_not_their_feed() -> None:
     town.down(*town.all_of(2))
     town.later(20)
     assert [subject for subject, *_ in town.open()] == ["sw1", "sw2"]
+
+
+def on_one_pole(cameras: int) -> Inventory:
+    """The street; so many cameras, half of them on either switch, stand on one pole, the others on their own."""
+    whole = street()
+    chosen = [f"c{1 + number % 2}{1 + number // 2:02}" for number in range(cameras)]
+    placed = {
+        camera.id: replace(camera, tags={"pole": "P1" if camera.id in chosen else f"own {camera.id}"})
+        for camera in whole.cameras.values()
+    }
+    return replace(whole, cameras=placed)
+
+
+def test_a_pole_is_one_incident() -> None:
+    """Eight cameras of a pole that go down together, though their switches and neighbours answer, are one."""
+    town = Town(on_one_pole(8))
+    poled = [camera.id for camera in town.inventory.cameras.values() if camera.tags["pole"] == "P1"]
+    town.down(*poled)
+    town.later(10)
+    incident = town.one()
+    assert (incident.subject, incident.cause, incident.camera_ids) == ("3201", Cause.UPSTREAM, frozenset(poled))
+    assert "pole P1" in incident.evidence[0].text()
+    town.up(*poled[:7])
+    town.later(200)
+    assert [one.subject for one in town.board.incidents] == poled[7:], "who stays away is on its own"
+    town.up(poled[7])
+    town.later(2)
+    assert town.open() == []
+
+
+def test_few_cameras_of_a_pole_are_not_a_mass() -> None:
+    """Below the configured number each is an incident of its own, with the cause that its port tells."""
+    town = Town(on_one_pole(7))
+    poled = [camera.id for camera in town.inventory.cameras.values() if camera.tags["pole"] == "P1"]
+    town.down(*poled)
+    town.later(10)
+    assert [subject for subject, _, _ in town.open()] == sorted(poled)
+
+
+def test_a_pole_below_a_dead_switch_is_the_switchs_affair() -> None:
+    """The topmost dead device takes the blame, not the pole."""
+    town = Town(on_one_pole(8))
+    town.device("sw1", False)
+    town.down(*town.all_of(1))
+    town.later(20)
+    assert town.open() == [("sw1", "upstream", 10)]

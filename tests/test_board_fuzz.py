@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from healthd.incidents.describe import Policy
-from healthd.incidents.facts import PortFacts
+from healthd.incidents.facts import Mass, PortFacts
 from healthd.incidents.incident import Incident, Kind, What
 from healthd.model import Device, Inventory, State
 from tests.test_board import REGIONS, Town, street
 
 STEPS = 150
-POLICY = Policy(flapping_flips=4, flapping_window=120_000)
+POLICY = Policy(Mass(4, 120_000), flapping_flips=4, flapping_window=120_000)
 STATES = (State.ONLINE, State.OFFLINE, State.OFFLINE, State.UNKNOWN)
 
 
@@ -23,7 +23,12 @@ class Chaos(Town):
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
-        self.whole = street(6)
+        whole = street(6)
+        poled = {
+            one.id: replace(one, tags={"pole": f"P{number % 2}"} if number % 5 else {})
+            for number, one in enumerate(whole.cameras.values())
+        }
+        self.whole = replace(whole, cameras=poled)
         super().__init__(self.whole, POLICY)
         self.known: dict[str, Incident] = {}
         self.checked = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from healthd.incidents.evidence import Clue, clue
@@ -14,6 +15,8 @@ REBOOT_SLACK: Moment = 30_000
 
 DOUBTFUL = "port_down"
 """Evidence that fits two causes: the cable, or the power supply of a camera that has one of its own."""
+
+_POLES_NAMED = 5
 
 _NO_POWER = frozenset({"fault", "other_fault"})
 
@@ -114,8 +117,12 @@ def _returned(facts: DeviceFacts, before: Cause) -> Finding:
     return finding(Cause.LINK, "ran_through")
 
 
-def of_region(name: str, cameras: int) -> Finding:
-    """Cameras of one subnet that went down together; the inventory does not say what they hang on."""
+def of_region(name: str, cameras: int, poles: Sequence[str] = ()) -> Finding:
+    """Cameras that went down together though nothing that the inventory names above them is dead: on `poles`, or
+    of one subnet, of which it is not said what they hang on."""
+    if poles:
+        named = ", ".join(poles[:_POLES_NAMED])
+        return Finding(Cause.UPSTREAM, (clue("pole_together", region=name, cameras=cameras, pole=named),))
     together = clue("subnet_together", region=name, cameras=cameras)
     return Finding(Cause.UPSTREAM, (together, clue("subnet_no_upstream")))
 

@@ -28,8 +28,9 @@ def is_dead(
     fresh = {camera: since for camera, since in facts.down.items() if since > facts.last_answer}
     first = min(fresh.values(), default=0)
     fresh = {camera: since for camera, since in fresh.items() if since - first <= mass.window}
-    branches = {_branch(cameras[camera].line, camera, device) for camera in fresh}
-    if len(fresh) >= mass.cameras and (facts.leaves > 0 or len(branches) > 1):
+    if len(fresh) >= mass.cameras and (
+        facts.leaves > 0 or len({_branch(cameras[one].line, one, device) for one in fresh}) > 1
+    ):
         return True
     return _children_dead(devices, facts, mass, dead)
 

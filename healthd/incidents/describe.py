@@ -9,7 +9,7 @@ from typing import TypeAlias
 from healthd.incidents import causes
 from healthd.incidents.causes import Finding
 from healthd.incidents.exempt import deadline, paused
-from healthd.incidents.facts import CameraFacts, DeviceFacts, Mass, PortFacts, most_common
+from healthd.incidents.facts import POLE, CameraFacts, DeviceFacts, Mass, PortFacts, most_common
 from healthd.incidents.fleet import Fleet
 from healthd.incidents.incident import Cause, Incident, Kind
 from healthd.model import Moment, State
@@ -49,7 +49,10 @@ def likely_cause(fleet: Fleet, key: Key, cameras: Collection[str], before: Cause
         parent = fleet.devices.get(device.device.upstream)
         return causes.of_device(device, parent, len(cameras), before)
     if subject in fleet.inventory.regions:
-        return causes.of_region(fleet.inventory.regions[subject].name, len(cameras))
+        poles = sorted(
+            {fleet.cameras[camera].camera.tags.get(POLE, "") for camera in cameras if camera in fleet.cameras}
+        )
+        return causes.of_region(fleet.inventory.regions[subject].name, len(cameras), [*filter(None, poles)])
     if facts is None:
         return None
     return _alone(fleet, facts, before) if kind is Kind.OFFLINE else causes.of_other(kind, facts)

@@ -63,7 +63,8 @@ class Desk:
             self._port_names.setdefault(device.upstream, Counter())[device.upstream_port] += 1
         for facts in self.fleet.cameras.values():
             if facts.camera.asked:
-                self._siblings.setdefault(facts.line[0], []).append(facts.camera.reach)
+                for place in {facts.line[0], facts.pole} - {""}:
+                    self._siblings.setdefault(place, []).append(facts.camera.reach)
                 self._port_names.setdefault(facts.line[0], Counter())[facts.camera.upstream_port] += 1
         self._holdings = {key: held for key, held in self._holdings.items() if key in self.fleet.devices}
         self._pending &= self._holdings.keys()
@@ -93,7 +94,7 @@ class Desk:
         """Its reach was answered: so was the way there."""
         facts = self.fleet.cameras.get(camera.id)
         if facts is not None:
-            self.fleet.answered(facts.line, asked)
+            self.fleet.answered(facts.places, asked)
 
     def camera_failed_first(self, camera: Camera, now: Moment) -> None:
         """Its first fail: ask who hangs beside it and what it hangs on, to know soon how far it goes."""
@@ -104,7 +105,7 @@ class Desk:
         if now - self._swept.get(above, 0) < self.retry_seconds * 1000:
             return
         self._swept[above] = now
-        self._cameras_of.add(above)
+        self._cameras_of.update({above, facts.pole} - {""})
         self._devices.update(facts.line)
 
     def camera_said(self, camera: Camera, asked: Asked) -> None:

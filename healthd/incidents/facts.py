@@ -12,6 +12,9 @@ from healthd.model import Camera, Device, Moment, State
 SUBNET = "subnet"
 """The kind of the stand-ins for what cameras without upstream hang on."""
 
+POLE = "pole"
+"""The kind of the stand-ins for poles, and the column of cameras.csv that names a camera's."""
+
 
 class Mass(NamedTuple):
     """So many cameras that go down within so many ms of each other have one cause."""
@@ -38,6 +41,7 @@ class CameraFacts:
 
     camera: Camera
     line: tuple[str, ...]  # devices above it, the nearest first
+    pole: str = ""  # the stand-in of the pole that it shares with others; it is beside the line, not in it
     online: State = State.UNKNOWN
     since: Moment = 0
     decided: Moment = 0
@@ -50,6 +54,11 @@ class CameraFacts:
     offset_since: Moment = 0  # since when it has been off by more than the limit; 0: it is not
     otherwise: str = ""  # the check that got an answer since the reach gives none
     flips: list[Moment] = field(default_factory=list)  # of the online axis, within the flapping window
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Everything that may take it down."""
+        return (*self.line, self.pole) if self.pole else self.line
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from healthd.incidents.dead import is_dead
 from healthd.incidents.exempt import Exempt, Filed
-from healthd.incidents.facts import SUBNET, CameraFacts, DeviceFacts, Mass, PortFacts, Restart, most_common
+from healthd.incidents.facts import POLE, SUBNET, CameraFacts, DeviceFacts, Mass, PortFacts, Restart, most_common
 from healthd.incidents.lines import fed_first, hung_camera, hung_device, line_of, way_up
 from healthd.model import Camera, Device, Inventory, Moment, State
 from healthd.topology.links import Place
@@ -57,7 +57,7 @@ class Fleet:
         for facts in self.devices.values():
             if facts.line:
                 self.devices[facts.line[0]].children.append(facts.device.id)
-        self.cameras = {}
+        self.cameras, poles = {}, _poles(inventory)
         shared: dict[tuple[str, ...], tuple[str, ...]] = {}  # siblings have one line
         for camera in (hung_camera(camera, learnt) for camera in inventory.cameras.values()):
             line = tuple(way_up(placed, self._feeds, camera.placement.upstream)) or (self._subnet(camera),)
@@ -66,21 +66,22 @@ class Fleet:
             if known is None or known.line != line or known.camera.placement != camera.placement:
                 self.dirty_cameras.add(camera.id)
             facts_of = known or CameraFacts(camera, line)
-            facts_of.camera, facts_of.line = camera, line
+            facts_of.camera, facts_of.line, facts_of.pole = camera, line, poles.get(camera.id, "")
+            self._stand_in(facts_of.pole, POLE, camera)
             self.cameras[camera.id] = facts_of
             self._count(facts_of)
         self.dirty_cameras |= old_cameras.keys() - self.cameras.keys()
         self.filed.until = 0  # who is below whom has changed
-        for network, stand_in in self.devices.items():
-            if stand_in.device.kind == SUBNET and network in old_devices:
-                stand_in.last_answer = old_devices[network].last_answer
+        for name, stand_in in self.devices.items():
+            if stand_in.device.kind in (SUBNET, POLE) and name in old_devices:
+                stand_in.last_answer = old_devices[name].last_answer
         self.dirty_devices |= old_devices.keys() - self.devices.keys()
 
     def _count(self, facts: CameraFacts) -> None:
-        for place, device in enumerate(facts.line):
+        for device in facts.places:
             above = self.devices[device]
             above.below += facts.camera.asked
-            above.leaves += place == 0
+            above.leaves += device in (facts.line[0], facts.pole)
             if facts.online is State.OFFLINE:
                 above.down[facts.camera.id] = facts.since
 
@@ -126,10 +127,10 @@ class Fleet:
     def _move(self, facts: CameraFacts, placed: Mapping[str, Device]) -> Place:
         """Hang a camera where it is by now; returns where it was."""
         before = Place(facts.line[0], facts.camera.upstream_port)
-        for place, device in enumerate(facts.line):
+        for device in facts.places:
             above = self.devices[device]
             above.below -= facts.camera.asked
-            above.leaves -= place == 0
+            above.leaves -= device in (facts.line[0], facts.pole)
             above.down.pop(facts.camera.id, None)
         camera = hung_camera(self.inventory.cameras[facts.camera.id], self._learnt)
         line = tuple(way_up(placed, self._feeds, camera.placement.upstream)) or (self._subnet(camera),)
@@ -156,14 +157,14 @@ class Fleet:
             facts.flips.append(since)
         facts.online, facts.since, facts.decided, facts.otherwise = state, since, decided or since, ""
         self.restarts.pop(camera, None)
-        for device in facts.line:
+        for device in facts.places:
             down = self.devices[device].down
             if state is State.OFFLINE:
                 down[camera] = since
             else:
                 down.pop(camera, None)
         self.dirty_cameras.add(camera)
-        self.dirty_devices.update(facts.line)
+        self.dirty_devices.update(facts.places)
 
     def uptime_wanted(self, camera: str, died: Moment) -> None:
         """A camera is back, and its uptime will be read."""
@@ -283,9 +284,10 @@ class Fleet:
         return self._dead[device]
 
     def culprit(self, camera: str, mass: Mass) -> str | None:
-        """The topmost dead device above a camera; None: it is the camera's own affair."""
-        for device in reversed(self.cameras[camera].line):
-            if self.dead(device, mass):
+        """The topmost dead device above a camera, else its pole if that is dead; None: it is its own affair."""
+        facts = self.cameras[camera]
+        for device in (*reversed(facts.line), facts.pole):
+            if device and self.dead(device, mass):
                 return device
         return None
 
@@ -301,23 +303,35 @@ class Fleet:
         return any(self.devices[device].undecided for device in self.cameras[camera].line)
 
     def subject(self, device: str) -> str:
-        """Whom to repair: the device, or the region of a subnet."""
+        """Whom to repair: the device, or the region of a subnet or pole."""
         own = self.devices[device].device
-        return own.region if own.kind == SUBNET else device
+        return own.region if own.kind in (SUBNET, POLE) else device
 
     def _subnet(self, camera: Camera) -> str:
         """The /24 (or /64) of a camera without upstream stands in for what it hangs on."""
         network = str(ip_network(f"{camera.address}/{64 if ':' in camera.address else 24}", strict=False))
-        if network not in self.devices:
-            region = camera.placement.region
-            self.devices[network] = DeviceFacts(Device(network, f"subnet {network}", SUBNET, region), ())
+        self._stand_in(network, SUBNET, camera)
         return network
+
+    def _stand_in(self, name: str, kind: str, camera: Camera) -> None:
+        if name and name not in self.devices:
+            device = Device(name, f"{kind} {name}", kind, camera.placement.region)
+            self.devices[name] = DeviceFacts(device, ())
 
     def take_dirty(self) -> tuple[set[str], set[str]]:
         """(cameras, devices) that changed since the last call."""
         cameras, devices = self.dirty_cameras, self.dirty_devices
         self.dirty_cameras, self.dirty_devices, self._dead = set(), set(), {}
         return cameras, devices
+
+
+def _poles(inventory: Inventory) -> Mapping[str, str]:
+    """camera -> the pole that it shares with others, by the column `pole`; each region numbers its own."""
+    standing: dict[str, list[str]] = defaultdict(list)
+    for camera in inventory.cameras.values():
+        if pole := camera.tags.get(POLE, ""):
+            standing[f"{POLE} {camera.placement.region}/{pole}"].append(camera.id)
+    return {camera: pole for pole, cameras in standing.items() if len(cameras) > 1 for camera in cameras}
 
 
 def _feeds(inventory: Inventory) -> Mapping[str, str]:
