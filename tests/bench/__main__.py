@@ -1,7 +1,7 @@
 """All benchmarks: `python -m tests.bench [NAME...] [--write]`.
 
-Each module `bench_NAME` with a function `rows` adds its rows to the table. With --write the table goes to
-docs/benchmarks.md. The machine should have nothing else to do: what is shared shows in the spread.
+Each module `bench_NAME` with a function `rows` adds its rows to the table. With --write their tables replace those
+of the same names in docs/benchmarks.md. The machine should have nothing else to do: what is shared shows in the spread.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from tests.bench.document import merged
 from tests.bench.table import HEAD, Row
 
 NAMES = ("ping", "snmp", "onvif", "frame", "schedule", "page", "rates", "start", "daemon")
@@ -56,29 +57,20 @@ def machine() -> str:
     return f"{model}, {cores} cores, Linux {platform.release().partition('-')[0]}"
 
 
-def measure(names: Sequence[str]) -> list[Row]:
+def measure(names: Sequence[str]) -> dict[str, list[Row]]:
     """Runs them one after the other and prints each row as it comes."""
     print(HEAD)
-    found: list[Row] = []
+    found: dict[str, list[Row]] = {name: [] for name in names}
     for name in names:
         for row in importlib.import_module(f"tests.bench.bench_{name}").rows():
             print(row.as_markdown(), flush=True)
-            found.append(row)
+            found[name].append(row)
     return found
 
 
-def document(found: Sequence[Row]) -> str:
-    """docs/benchmarks.md."""
-    missed = [row for row in found if row.holds is False]
-    held = sum(row.holds is True for row in found)
-    return (
-        "# Benchmarks\n\n"
-        "Written by `make bench`. Speeds are CPU time, user and system, with the peers measured in the same run: "
-        "what counts is the ratio. Absolute figures are those of one machine on one day.\n\n"
-        f"- Measured: {datetime.now(UTC):%Y-%m-%d}\n- Machine: {machine()}\n- Versions: {', '.join(versions())}\n"
-        f"- Targets held: {held} of {held + len(missed)}\n\n"
-        f"{HEAD}\n" + "".join(f"{row.as_markdown()}\n" for row in found)
-    )
+def facts() -> str:
+    """What it was measured on."""
+    return f"- Machine: {machine()}\n- Versions: {', '.join(versions())}\n"
 
 
 def main() -> None:
@@ -92,7 +84,8 @@ def main() -> None:
         parser.error(f"no benchmark {unknown[0]}: there are {', '.join(NAMES)}")
     found = measure(options.names or NAMES)
     if options.write:
-        DOCUMENT.write_text(document(found), encoding="utf-8")
+        before = DOCUMENT.read_text("utf-8") if DOCUMENT.exists() else ""
+        DOCUMENT.write_text(merged(before, found, NAMES, facts(), datetime.now(UTC).date()), encoding="utf-8")
         print(f"written: {DOCUMENT}")
 
 
