@@ -1,7 +1,8 @@
 """All benchmarks: `python -m tests.bench [NAME...] [--write]`.
 
-Each module `bench_NAME` with a function `rows` adds its rows to the table. With --write their tables replace those
-of the same names in docs/benchmarks.md. The machine should have nothing else to do: what is shared shows in the spread.
+Each module `bench_NAME` with a function `rows` adds its rows to the table. With --write their tables replace
+those of the same names in docs/benchmarks.md. The machine should have nothing else to do: what is shared shows in
+the spread.
 """
 
 from __future__ import annotations

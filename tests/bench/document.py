@@ -12,8 +12,8 @@ _SECTION = re.compile(r"^## (\w+)\n", re.MULTILINE)
 
 
 def merged(before: str, found: Mapping[str, Sequence[Row]], names: Sequence[str], facts: str, day: date) -> str:
-    """The document with the sections of `found` in place of those `before`, in the order of `names`; `facts`: lines
-    about machine and versions."""
+    """The document with the sections of `found` in place of those `before`, in the order of `names`; `facts`:
+    lines about machine and versions."""
     parts = _SECTION.split(before)
     sections = dict(zip(parts[1::2], (text.strip() for text in parts[2::2]), strict=True))
     for name, rows in found.items():
