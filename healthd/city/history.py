@@ -29,6 +29,9 @@ _CAUSES = (
     (State.NO_PICTURE, ()),
 )
 
+_MEASURED = {"no_signal": (0.99, 0.97), "dark": (11.0, 28.0), "bright": (0.71, 0.42), "corrupt": (1.0, 1.0)}
+"""Fault -> (what could have been measured, its threshold), so that a finding of the past can be disputed, too."""
+
 Span: TypeAlias = tuple[Moment, Moment]
 _Seen: TypeAlias = tuple[State, tuple[str, ...]]
 """A state and the faults of a picture."""
@@ -162,5 +165,11 @@ def _flip(camera: Camera, axis: Axis, at: Moment, seen: _Seen, was: State) -> Fl
     reason = {State.OFFLINE: "timeout", State.NO_PICTURE: "refused"}.get(state, "ok")
     count = 3 if bad else 2 if was is not State.UNKNOWN else 1
     asked = [at + number * 15 * _SECOND for number in range(count)]
-    evidence = tuple({"asked": one, "state": str(state), "reason": reason, "simulated": True} for one in asked)
+    row: dict[str, object] = {"state": str(state), "reason": reason, "simulated": True}
+    if faults:
+        row["faults"] = list(faults)
+        row["findings"] = [
+            {"fault": fault, "value": _MEASURED[fault][0], "threshold": _MEASURED[fault][1]} for fault in faults
+        ]
+    evidence = tuple({"asked": one, **row} for one in asked)
     return Flip(camera.id, axis, at, state, was, faults, reason, asked[-1], evidence)
