@@ -110,7 +110,7 @@ EN = {
     "online": "Online rate",
     "intact": "Intact rate",
     "rate_of_class": "{rate} ({class_})",
-    "with_target": "{title} (≥ {target})",
+    "with_target": "{title} (≥\u00a0{target})",
     "class_short_1": "class 1",
     "class_short_2": "class 2",
     "class_short_3": "class 3",

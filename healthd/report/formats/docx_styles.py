@@ -58,7 +58,7 @@ def _styles(document: Document, lang: str) -> None:
     _font(title, _HEAD[lang], 22, bold=True)
     _plain(title)
     title.paragraph_format.alignment = 1
-    title.paragraph_format.space_before, title.paragraph_format.space_after = Pt(36), Pt(6)
+    title.paragraph_format.space_before, title.paragraph_format.space_after = Pt(24), Pt(6)
     subtitle = styles["Subtitle"]
     _font(subtitle, _BODY[lang], 15)
     subtitle.font.italic = False
@@ -70,8 +70,8 @@ def _styles(document: Document, lang: str) -> None:
     heading.paragraph_format.keep_with_next = True
     body = styles["Body Text"]
     _font(body, _BODY[lang], 12 if lang == "en" else 14)
-    body.paragraph_format.line_spacing = 1.4
-    body.paragraph_format.space_after = Pt(4)
+    body.paragraph_format.line_spacing = 1.25
+    body.paragraph_format.space_after = Pt(3)
     if lang == "zh":
         _indent_two(body)
     caption = styles["Caption"]

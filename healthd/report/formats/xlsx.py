@@ -37,7 +37,7 @@ _NUMBERS = {
     Kind.TIME: "yyyy-mm-dd hh:mm",
 }
 _EXACT_RATIO = "0.0000000000"
-_PAGE_ROWS = 34  # about, of a page on its side
+_PAGE_POINTS, _COLUMN_POINTS, _ROW_POINTS = (740, 440), 5.6, 15.0  # of a page on its side, a character, a row
 _NARROWEST, _WIDEST = 8, 36
 _MOST_ROWS = 1_048_000  # of a sheet
 _SHORT_ROWS = 25  # fits a page: a longer table has a sheet, and heads on every page, of its own
@@ -136,7 +136,7 @@ class _Writer:
             row = self._table(page, table, row, widths)
         page.freeze_panes(3, 1 if first.columns[0].kind is Kind.TEXT else 2)
         if len(sheet.tables) > 1:
-            page.set_h_pagebreaks(_breaks(sheet.tables))
+            page.set_h_pagebreaks(_breaks(sheet.tables, widths))
             page.repeat_rows(0)
         elif first.rows:
             page.repeat_rows(2)
@@ -299,16 +299,19 @@ def _sheets(report: Report) -> Iterator[_Sheet]:
             yield _Sheet(_sheet_name(section.title, taken), section, group, own)
 
 
-def _breaks(tables: Sequence[Table]) -> list[int]:
-    """Before which rows a page ends, so that none of the tables is torn apart."""
-    row = used = 1
+def _breaks(tables: Sequence[Table], widths: Sequence[float]) -> list[int]:
+    """Before which rows a page ends, so that none of the tables is torn apart. About: programs differ in fonts."""
+    room = _PAGE_POINTS[1] * max(1.0, sum(widths) * _COLUMN_POINTS / _PAGE_POINTS[0])
+    row, used = 1, 2.0 * _ROW_POINTS
     found: list[int] = []
     for table in tables:
-        height = 3 + max(1, len(table.rows)) + len(table.closing) + bool(table.note)
-        if used > 1 and used + height > _PAGE_ROWS:
+        lines = [*table.rows, *table.closing]
+        taken = sum(max(_ROW_POINTS, _LINE_POINTS * _lines(line, widths)) for line in lines)
+        taken += _ROW_POINTS * (_head_lines(table, widths) + 4)
+        if row > 1 and used + taken > room:
             found.append(row)
-            used = 1
-        row, used = row + height, used + height
+            used = 2.0 * _ROW_POINTS
+        row, used = row + 3 + max(1, len(lines)) + bool(table.note), used + taken
     return found
 
 
@@ -343,7 +346,7 @@ def _widths(tables: Sequence[Table]) -> list[float]:
     """Of each column, in characters: what its cells need; heads may wrap."""
     widths: list[float] = []
     for column, one in enumerate(tables[0].columns):
-        texts = [row[column].text for table in tables for row in table.rows[:500]]
+        texts = [row[column].text for table in tables for row in (*table.rows[:500], *table.closing)]
         need = max((_wide(text) for text in texts), default=0)
         head = -(-_wide(one.title) // 2)
         widths.append(min(_WIDEST, max(_NARROWEST, need + 2, head + 2)))
