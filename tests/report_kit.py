@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from healthd.report.spans import last_period
 from healthd.setup import read_setup
 from healthd.store import Batch, Store
 from tests.city_kit import paper_city
+from tests.running import edit_config
 
 
 @dataclass(frozen=True)
@@ -39,22 +40,31 @@ class PastCity:
         return self.config.parent
 
 
-def city_with_past(directory: Path, cameras: int = 120, days: int = 70, now: int | None = None) -> PastCity:
-    """A city without anybody watching it now; its past ends at `now`."""
+def city_with_past(
+    directory: Path,
+    cameras: int = 120,
+    days: int = 70,
+    now: int | None = None,
+    store: Mapping[str, str] | None = None,
+) -> PastCity:
+    """A city without anybody watching it now; its past ends at `now`. `store`: that section of its healthd.yml;
+    left out: SQLite beside it."""
     now = time.time_ns() // 1_000_000 if now is None else now
     plan = paper_city(cameras)
     write_city(directory, plan, new_login(), CityOptions(cameras, directory))
+    if store:
+        edit_config(directory / "healthd.yml", store=dict(store))
     setup = read_setup(directory / "healthd.yml")
     spans, changes, flips = simulate_history(plan, days, 1, now)
-    store = Store.open(setup.config.store.url, writer=True)
+    opened = Store.open(setup.config.store.url, writer=True)
     names = {camera.id: camera.name for camera in plan.cameras.values()}
-    store.write(Batch(changes=changes, names=names, regions=[*plan.regions.values()], recorded=now))
-    store.write(Batch(flips=flips, happenings=simulate_repairs(plan, flips, 1)))
-    store.write(Batch(reached=dict.fromkeys(plan.cameras, spans[0][0])))
+    opened.write(Batch(changes=changes, names=names, regions=[*plan.regions.values()], recorded=now))
+    opened.write(Batch(flips=flips, happenings=simulate_repairs(plan, flips, 1)))
+    opened.write(Batch(reached=dict.fromkeys(plan.cameras, spans[0][0])))
     for span in spans:
-        store.write(Batch(heartbeat=span))
-    keep_past_days(store, plan, 1, Span(spans[0][0], now), setup.config.timezone)
-    store.close()
+        opened.write(Batch(heartbeat=span))
+    keep_past_days(opened, plan, 1, Span(spans[0][0], now), setup.config.timezone)
+    opened.close()
     period = last_period(ReportKind.MONTHLY, now, setup.config.timezone)
     return PastCity(directory / "healthd.yml", period.name)
 

@@ -1,4 +1,4 @@
-"""One month of a simulated city: the same figures wherever they are read."""
+"""A month of a simulated city, and a week of one county: the same figures wherever they are read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +22,7 @@ from lxml import html as lxml_html
 
 from healthd.cli import main
 from healthd.rates.rows import percent
+from tests.city_kit import paper_city
 from tests.report_kit import PastCity, city_with_past, document, healthd_says, logging_as_before
 from tests.running import daemon, edit_config, free_port, wait_until
 
@@ -36,21 +39,63 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> PastCity:
     return city_with_past(tmp_path_factory.mktemp("city"), cameras=60, days=65)
 
 
-@pytest.fixture(scope="module")
-def folder(city: PastCity, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("report")
+@dataclass(frozen=True)
+class Asked:
+    """One report in all formats, and the options of `healthd rates` for the same figures."""
+
+    folder: Path
+    rates: Sequence[str]
+
+
+def asked(city: PastCity, folder: Path, what: str) -> Asked:
+    """The last whole month, or a week of it for one county alone."""
+    options, rates = ["--month", city.month], ["--month", city.month]
+    if what == "week of a county":
+        monday = date.fromisoformat(f"{city.month}-15")
+        monday -= timedelta(monday.weekday())
+        year, week, _ = monday.isocalendar()
+        county = next(code for code in paper_city(60).regions if len(code) == 6)
+        options = ["--week", f"{year}-W{week:02d}", "--region", county]
+        rates = ["--from", f"{monday}", "--to", f"{monday + timedelta(7)}", "--region", county]
     with logging_as_before():
-        assert main(["report", "-c", str(city.config), "--month", city.month, "-o", str(made)]) == 0
-    return made
+        assert main(["report", "-c", str(city.config), *options, "-o", str(folder)]) == 0
+    return Asked(folder, rates)
 
 
-@pytest.fixture
-def rows(city: PastCity, capsys: Says) -> list[dict[str, Any]]:
-    """What the command line says of the month."""
-    code, out, _ = healthd_says(capsys, "rates", "-c", city.config, "--month", city.month, "--json")
+def told(city: PastCity, capsys: Says, rates: Sequence[str]) -> list[dict[str, Any]]:
+    """What the command line says of it."""
+    code, out, _ = healthd_says(capsys, "rates", "-c", city.config, *rates, "--json")
     assert code == 0
     found: list[dict[str, Any]] = json.loads(out)
     return found
+
+
+@pytest.fixture(scope="module")
+def month(city: PastCity, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    return asked(city, tmp_path_factory.mktemp("month"), "month")
+
+
+@pytest.fixture(scope="module", params=["month", "week of a county"])
+def report(request: pytest.FixtureRequest, city: PastCity, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    if request.param == "month":
+        found: Asked = request.getfixturevalue("month")
+        return found
+    return asked(city, tmp_path_factory.mktemp("week"), request.param)
+
+
+@pytest.fixture
+def folder(report: Asked) -> Path:
+    return report.folder
+
+
+@pytest.fixture
+def rows(city: PastCity, report: Asked, capsys: Says) -> list[dict[str, Any]]:
+    return told(city, capsys, report.rates)
+
+
+@pytest.fixture
+def rows_of_month(city: PastCity, month: Asked, capsys: Says) -> list[dict[str, Any]]:
+    return told(city, capsys, month.rates)
 
 
 @pytest.fixture
@@ -87,11 +132,14 @@ def titled(texts: Iterator[str]) -> Iterator[str]:
             yield match[1]
 
 
-def test_json_has_the_rows_themselves(folder: Path, rows: list[dict[str, Any]]) -> None:
+def test_json_has_the_rows_themselves(report: Asked, folder: Path, rows: list[dict[str, Any]]) -> None:
     """JSON carries every row of the command line, whole."""
     found = [row for row in document(folder)["rows"] if row["by"] == "region"]
     assert found == rows
     assert {row["class"] for row in rows} >= {"all", "1", "2", "3"}
+    whole = {row["key"] for row in rows}
+    assert len(whole) > 1
+    assert ("3206" in whole) == ("--region" not in report.rates)
 
 
 def test_csv(folder: Path, printed: Figures) -> None:
@@ -198,9 +246,9 @@ def test_xlsx_tables(folder: Path, printed: Figures) -> None:
     assert found == printed
 
 
-def test_the_ranking_is_that_of_exact_ratios(folder: Path, rows: list[dict[str, Any]]) -> None:
+def test_the_ranking_is_that_of_exact_ratios(month: Asked, rows_of_month: list[dict[str, Any]]) -> None:
     """In each assessment table ranks follow the exact ratios, best first, and every region is in one table."""
-    sections = {section["key"]: section for section in document(folder)["sections"]}
+    sections = {section["key"]: section for section in document(month.folder)["sections"]}
     seen: dict[str, list[str]] = {}
     for block in sections["assessment"]["blocks"]:
         if "table" not in block:
@@ -210,16 +258,20 @@ def test_the_ranking_is_that_of_exact_ratios(folder: Path, rows: list[dict[str, 
         ratios = [line["intact_all"] for line in block["rows"] if line["rank"] is not None]
         assert ratios == sorted(ratios, reverse=True)
         seen.setdefault(profile[1], []).extend(line["region_code"] for line in block["rows"])
-    codes = sorted({row["key"] for row in rows} - {"3206"})
+    codes = sorted({row["key"] for row in rows_of_month} - {"3206"})
     assert {name: sorted(found) for name, found in seen.items()} == dict.fromkeys(
         ("default", "nantong-2017", "ningxia-2014"), codes
     )
 
 
-def test_the_total_of_a_ranking_is_the_pooled_row(folder: Path, rows: list[dict[str, Any]]) -> None:
+def test_the_total_of_a_ranking_is_the_pooled_row(month: Asked, rows_of_month: list[dict[str, Any]]) -> None:
     """Below each ranking stands the city's own row, printed in every format to read, and none of the rows."""
-    sections = {section["key"]: section for section in document(folder)["sections"]}
-    pooled = {(row["profile"], row["rate"]): row for row in rows if (row["key"], row["class"]) == ("3206", "all")}
+    sections = {section["key"]: section for section in document(month.folder)["sections"]}
+    pooled = {
+        (row["profile"], row["rate"]): row
+        for row in rows_of_month
+        if (row["key"], row["class"]) == ("3206", "all")
+    }
     totals = [block for block in sections["assessment"]["blocks"] if block.get("total")]
     assert {block["table"] for block in totals} >= {
         f"assessment-{profile}-county" for profile in ("default", "nantong-2017", "ningxia-2014")
@@ -235,25 +287,25 @@ def test_the_total_of_a_ranking_is_the_pooled_row(folder: Path, rows: list[dict[
             one for one in sections["assessment"]["blocks"] if str(one.get("table")).startswith(block["table"])
         ]
         assert total["cameras"] == sum(line["cameras"] for one in level for line in one["rows"])
-    [path] = folder.glob("*.html")
+    [path] = month.folder.glob("*.html")
     feet = [*lxml_html.document_fromstring(path.read_bytes()).iter("tfoot")]
     assert len(feet) == len(totals)
-    [path] = folder.glob("*.docx")
+    [path] = month.folder.glob("*.docx")
     assert sum(table.rows[-1].cells[0].text == "合计" for table in docx.Document(str(path)).tables) == len(totals)
-    [path] = folder.glob("*.pdf")
+    [path] = month.folder.glob("*.pdf")
     assert sum(page.extract_text().count("合计") for page in pypdf.PdfReader(path).pages) == len(totals)
 
 
 def test_changes_on_last_month_are_differences_of_exact_ratios(
-    city: PastCity, folder: Path, rows: list[dict[str, Any]], capsys: Says
+    city: PastCity, month: Asked, rows_of_month: list[dict[str, Any]], capsys: Says
 ) -> None:
     """Percentage points: this month's exact ratio less that of the month before."""
-    year, month = map(int, city.month.split("-"))
-    before = f"{year - (month == 1)}-{month - 1 or 12:02d}"
+    year, number = map(int, city.month.split("-"))
+    before = f"{year - (number == 1)}-{number - 1 or 12:02d}"
     _, out, _ = healthd_says(capsys, "rates", "-c", city.config, "--month", before, "--json")
     then = {key(row): exact(row) for row in json.loads(out)}
-    now = {key(row): exact(row) for row in rows}
-    sections = {section["key"]: section for section in document(folder)["sections"]}
+    now = {key(row): exact(row) for row in rows_of_month}
+    sections = {section["key"]: section for section in document(month.folder)["sections"]}
     checked = 0
     for block in sections["assessment"]["blocks"]:
         for line in block.get("rows", ()):
@@ -269,7 +321,7 @@ def exact(row: Mapping[str, Any]) -> Fraction:
     return Fraction(str(row["good_seconds"])) / Fraction(str(row["assessed_seconds"]))
 
 
-def test_api_and_metrics(city: PastCity, rows: list[dict[str, Any]]) -> None:
+def test_api_and_metrics(city: PastCity, rows_of_month: list[dict[str, Any]]) -> None:
     """A running daemon says the same of the previous month, in its API to the millisecond and on /metrics."""
     edit_config(city.config, web={"listen": f"127.0.0.1:{free_port()}"})
     with daemon(city.config) as running:
@@ -279,8 +331,8 @@ def test_api_and_metrics(city: PastCity, rows: list[dict[str, Any]]) -> None:
         seconds = running.samples("healthd_region_camera_seconds", window="previous_month", kind="good")
     same = ("good_seconds", "assessed_seconds", "unknown_seconds", "exempt_seconds", "ratio", "verdict", "cameras")
     assert {name: [row[field] for field in same] for name, row in told.items()} == {
-        key(row): [row[field] for field in same] for row in rows
+        key(row): [row[field] for field in same] for row in rows_of_month
     }
     for samples, field in ((ratios, "ratio"), (seconds, "good_seconds")):
         named = {tuple(dict(labels)[one] for one in LABELS): value for labels, value in samples.items()}
-        assert named == {key(row): pytest.approx(row[field]) for row in rows}
+        assert named == {key(row): pytest.approx(row[field]) for row in rows_of_month}
