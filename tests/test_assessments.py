@@ -403,6 +403,7 @@ def test_what_was_found_out_of_a_day_answers_for_it_later(city: Path) -> None:
     keep_day(store, setup, NOW - HOUR)
     keep_day(store, setup, NOW)
     keep_day(store, setup, NOW - 2 * HOUR)  # an older examination takes nothing away
+    assert [one.at for one in store.examined_days(midnight, NOW)] == [NOW]
     later = NOW + 30 * DAY
     unread, moved = replace(READ, clock_read_at=later // 1000 - 60), Placement("32", "3")
     memories, changes = (

@@ -195,7 +195,7 @@ def a_day_more(store: Store, cameras: int) -> int:
 
 def rows() -> Iterator[Row]:
     """The table's rows."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:
+    with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "bench.db"
         store = Store.open(f"sqlite:///{path}", writer=True)
         count = write_month(store, CAMERAS)
