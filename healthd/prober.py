@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from healthd.config import Config
@@ -245,6 +246,7 @@ async def ask_once(check: Check, target: Target) -> Result:
     try:
         async with asyncio.timeout(check.timeout + grace):
             return await check.probe.ask(target)
-    except TimeoutError:
+    except TimeoutError as error:
         took = time.monotonic() - begun
-        return Result.fail(Reason.TIMEOUT, f"no whole answer within {took:.1f} s")
+        late = Result.fail(Reason.TIMEOUT, f"no whole answer within {took:.1f} s")
+        return replace(late, steps=tuple(getattr(error.__cause__, "__notes__", ())))

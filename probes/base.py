@@ -174,7 +174,8 @@ class Resources:
 class Probe(Protocol):
     """One protocol. Built once per check inside the running event loop; `ask` never raises for what a device
     or the network does (those are results); whatever it raises is a bug that the caller logs.
-    The caller owns the deadline: `ask` may be cancelled at any await, and must then leak nothing."""
+    The caller owns the deadline: `ask` may be cancelled at any await, and must then leak nothing. What it did
+    until then it may add to the CancelledError as notes, a sentence each."""
 
     async def ask(self, target: Target) -> Result: ...
 

@@ -106,8 +106,19 @@ class _Asking:
         self._values: dict[str, Any] = {}
         self._learnt: dict[str, Any] = {}
         self._steps: list[str] = []
+        self._calling = ""
 
     async def run(self) -> Result:
+        try:
+            return await self._run()
+        except (
+            asyncio.CancelledError
+        ) as error:  # the caller's deadline: what was done until then, for who explains
+            for step in (*self._steps, f"{self._calling}: the answer was not whole by then"):
+                error.add_note(step)
+            raise
+
+    async def _run(self) -> Result:
         for step in (self._time, self._information, self._media, self._profiles, self._snapshot):
             failed = await step()
             if failed is not None:
@@ -226,6 +237,7 @@ class _Asking:
         def body() -> bytes:
             return soap.envelope(operation, self._token() if with_token else None)
 
+        self._calling = operation.name
         request = Request(uri, body, operation.content_type, last=operation.name == "GetSnapshotUri")
         reply = await self._probe.http.exchange(request, self._login)
         if isinstance(reply, Result):
