@@ -16,8 +16,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from multiprocessing.connection import Connection
+from operator import itemgetter
 from pathlib import Path
-from resource import RUSAGE_SELF, getrusage
 from statistics import median
 from typing import Any
 
@@ -45,7 +45,7 @@ def write_month(store: Store, cameras: int, each: int = FLIPS) -> int:
     """A month of flips with their evidence, by time, as a daemon writes them; returns how many."""
     regions = tree(1000)
     leaves = [code for code, region in regions.items() if region.level == "township"]
-    flips: list[Flip] = []
+    steps: list[tuple[int, str, Axis, State, State, tuple[str, ...]]] = []
     changes: list[Change] = []
     for history in fleet(cameras, each, leaves):
         [(at, placement)] = history.placements
@@ -53,20 +53,20 @@ def write_month(store: Store, cameras: int, each: int = FLIPS) -> int:
         for axis, entries in ((Axis.ONLINE, history.online), (Axis.PICTURE, history.picture)):
             was = State.UNKNOWN
             for moment, state, faults in entries:
-                evidence = tuple(
-                    {"asked": moment + step * 15_000, "state": str(state), "reason": "ok", "took_seconds": 0.0123}
-                    for step in range(2)
-                )
-                flips.append(
-                    Flip(history.camera, axis, moment, state, was, faults, "ok", moment + 30_000, evidence)
-                )
+                steps.append((moment, history.camera, axis, state, was, faults))
                 was = state
-    flips.sort(key=lambda flip: flip.at)
+    steps.sort(key=itemgetter(0))
     heartbeat = (MONTH.start - 90 * DAY, MONTH.end)
     store.write(Batch(changes=changes, regions=[*regions.values()], heartbeat=heartbeat, recorded=1))
-    for first in range(0, len(flips), 2000):
-        store.write(Batch(flips=flips[first : first + 2000]))
-    return len(flips)
+    for first in range(0, len(steps), 2000):
+        store.write(Batch(flips=[_flip(*step) for step in steps[first : first + 2000]]))
+    return len(steps)
+
+
+def _flip(at: int, camera: str, axis: Axis, state: State, was: State, faults: tuple[str, ...]) -> Flip:
+    asked = (at, at + 15_000)
+    evidence = tuple({"asked": one, "state": str(state), "reason": "ok", "took_seconds": 0.0123} for one in asked)
+    return Flip(camera, axis, at, state, was, faults, "ok", at + 30_000, evidence)
 
 
 # --- what is measured, each in a process of its own ---------------------------------------------------------
@@ -142,7 +142,13 @@ def _measure(path: str, name: str, rounds: int, pipe: Connection) -> None:
         WORK[name](store)
         spent.append(time.process_time() - began)
     store.close()
-    pipe.send((spent, getrusage(RUSAGE_SELF).ru_maxrss / 1024))
+    pipe.send((spent, _peak_megabytes()))
+
+
+def _peak_megabytes() -> float:
+    """Of this process alone: what getrusage(2) tells begins with the memory of the one that started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def measured(path: Path, name: str, rounds: int = ROUNDS) -> tuple[list[float], float]:
