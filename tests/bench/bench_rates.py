@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from operator import itemgetter
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeAlias
 
 from healthd.figures.ledger import lines_of
 from healthd.incidents.attribution import attributed
@@ -38,6 +38,9 @@ FLIPS = 12
 SAMPLED = 20  # cameras of which the naive way is measured
 MINUTE = 60_000
 ROUNDS = 3
+_Step: TypeAlias = tuple[int, str, Axis, State, State, tuple[str, ...]]
+"""When, camera, axis, state, what it was, faults."""
+
 PROFILES = (BUILT_IN["default"], BUILT_IN["ningxia-2014"])
 
 
@@ -45,7 +48,7 @@ def write_month(store: Store, cameras: int, each: int = FLIPS) -> int:
     """A month of flips with their evidence, by time, as a daemon writes them; returns how many."""
     regions = tree(1000)
     leaves = [code for code, region in regions.items() if region.level == "township"]
-    steps: list[tuple[int, str, Axis, State, State, tuple[str, ...]]] = []
+    steps: list[_Step] = []
     changes: list[Change] = []
     for history in fleet(cameras, each, leaves):
         [(at, placement)] = history.placements
@@ -59,11 +62,12 @@ def write_month(store: Store, cameras: int, each: int = FLIPS) -> int:
     heartbeat = (MONTH.start - 90 * DAY, MONTH.end)
     store.write(Batch(changes=changes, regions=[*regions.values()], heartbeat=heartbeat, recorded=1))
     for first in range(0, len(steps), 2000):
-        store.write(Batch(flips=[_flip(*step) for step in steps[first : first + 2000]]))
+        store.write(Batch(flips=[_flip(step) for step in steps[first : first + 2000]]))
     return len(steps)
 
 
-def _flip(at: int, camera: str, axis: Axis, state: State, was: State, faults: tuple[str, ...]) -> Flip:
+def _flip(step: _Step) -> Flip:
+    at, camera, axis, state, was, faults = step
     asked = (at, at + 15_000)
     evidence = tuple({"asked": one, "state": str(state), "reason": "ok", "took_seconds": 0.0123} for one in asked)
     return Flip(camera, axis, at, state, was, faults, "ok", at + 30_000, evidence)
