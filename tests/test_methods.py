@@ -221,6 +221,16 @@ def test_a_day_of_which_too_little_was_seen_is_unknown() -> None:
         assert (row.good, row.unknown, row.coverage) == (30 - unknown, unknown, Fraction(30 - unknown, 30))
 
 
+def test_an_exempt_outage_fails_its_day_in_the_raw_ratio_only() -> None:
+    """Three hours of an outage that was filed: the rest of the day passes; without the exemption it does not."""
+    begin = MONTH.start + 5 * DAY
+    span = (begin, begin + 3 * HOUR)
+    camera = replace(off(steady("a", MONTH.start), span), exempt=(span,))
+    row = one(table([camera], DAYS))
+    assert (row.good, row.assessed, row.raw_good, row.raw_assessed) == (30, 30, 29, 30)
+    assert (row.ratio, row.raw_ratio) == (1, Fraction(29, 30))
+
+
 def test_a_day_of_a_move_counts_once_and_where_it_ended() -> None:
     """A camera that changes region and class on one day has that day in its new place, and in no other."""
     noon = MONTH.start + 10 * DAY + 12 * HOUR
