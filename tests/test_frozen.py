@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from healthd.incidents.attribution import ATTRIBUTED, Hold, attributed, door_columns, lay
 from healthd.model import Camera, Maintainer, Placement
-from healthd.rates.frozen import Copy, digest_of, freeze, pack, unpack
+from healthd.rates.frozen import Copy, freeze
+from healthd.rates.frozen_bytes import digest_of, pack, region_rows, unpack
 from healthd.rates.pool import Terms
 from healthd.rates.profiles import Method
 from healthd.rates.rows import rows
@@ -40,7 +41,9 @@ KINDS = st.sampled_from(["region", "department", "unit", "maintainer", "camera",
 def test_a_copy_answers_as_the_live_data(fleet: PlacedFleet, by: str, region: str, days: int) -> None:
     """By anything, of any subtree and by any method: the rows are the same before and after packing."""
     watch = Watch(fleet.heartbeats, fleet.zone, fleet.now - days * DAY, fleet.now + DAY)
-    copy = unpack(pack(freeze(fleet.histories, watch, TERMS)))
+    content = pack(freeze(fleet.histories, watch, TERMS))
+    copy = unpack(content)
+    assert region_rows(content)[1] == [*copy.rows()]
     assert [*copy.rows(by=by, region=region)] == [*rows(fleet.histories, watch, TERMS, by=by, region=region)]
     [first, *_] = fleet.histories
     alone = [*rows([first], watch, TERMS, by=by, region=region)]

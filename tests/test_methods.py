@@ -228,7 +228,7 @@ def test_an_exempt_outage_fails_its_day_in_the_raw_ratio_only() -> None:
     camera = replace(off(steady("a", MONTH.start), span), exempt=(span,))
     row = one(table([camera], DAYS))
     assert (row.good, row.assessed, row.raw_good, row.raw_assessed) == (30, 30, 29, 30)
-    assert (row.ratio, row.raw_ratio) == (1, Fraction(29, 30))
+    assert (row.ratio, row.raw_ratio) == (Fraction(1), Fraction(29, 30))
 
 
 def test_a_day_of_a_move_counts_once_and_where_it_ended() -> None:

@@ -18,7 +18,8 @@ from healthd.figures.period_rules import STEPS, Standing, check, standing_after
 from healthd.model import Moment
 from healthd.periods import iso
 from healthd.problems import Wrong
-from healthd.rates.frozen import Copy, digest_of, pack
+from healthd.rates.frozen import Copy
+from healthd.rates.frozen_bytes import digest_of, pack
 from healthd.rates.pool import Terms
 from healthd.setup import Setup, rate_terms, read_setup
 from healthd.store import PeriodCopy, Store

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from healthd.figures.period import Final, read_copy
+from healthd.figures.period import Final, frozen_regions
 from healthd.live import FinalWindow, Live
 from healthd.model import Moment
 from healthd.periods import previous_month_name, windows_at
@@ -41,7 +41,7 @@ def final_window(store: Store, setup: Setup, now: Moment, known: FinalWindow | N
     of = (final[-1].seq, tuple(config.profiles))
     if known is not None and (known.of, known.instead) == (of, window):
         return known
-    frozen = Final(final[-1], final, read_copy(store, final[-1]))
-    told = frozen.figures(setup, frozen.copy.rows())
+    copy, rows_ = frozen_regions(store, final[-1])
+    told = Final(final[-1], final, copy).figures(setup, rows_)
     rows = tuple(row for row in told.rows if row.timed)  # as in the other windows
     return FinalWindow(of, window, told.span, rows, FINAL, told.version)

@@ -10,14 +10,15 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from healthd import __version__
 from healthd.config import Config
 from healthd.model import CameraHistory, Moment
 from healthd.periods import Span, parse_month, windows_at
-from healthd.rates.frozen import Copy, unpack
+from healthd.rates.frozen import Copy
+from healthd.rates.frozen_bytes import region_rows, unpack
 from healthd.rates.pool import Terms
 from healthd.rates.rows import Row, Summing, rows
 from healthd.rates.timeline import Piece, Watch, pieces
@@ -29,6 +30,9 @@ from healthd.store.period_rows import FINAL, PROVISIONAL
 
 Reading: TypeAlias = Callable[[CameraHistory, Sequence[Piece]], None]
 """Takes one camera's history and its pieces."""
+
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +186,12 @@ def copy_of(store: Store, copy: PeriodCopy, camera: str = "") -> Copy:
     return _read(store, copy, lambda content: _opened(content, camera))
 
 
-def read_copy(store: Store, copy: PeriodCopy) -> Copy:
-    """The same, and nothing stays in memory."""
-    return _read(store, copy, unpack)
+def frozen_regions(store: Store, copy: PeriodCopy) -> tuple[Copy, Sequence[Row]]:
+    """(a copy without its cameras, its rows by region): cheap, and nothing stays in memory. Raises like it."""
+    return _read(store, copy, region_rows)
 
 
-def _read(store: Store, copy: PeriodCopy, opened: Callable[[bytes], Copy]) -> Copy:
+def _read(store: Store, copy: PeriodCopy, opened: Callable[[bytes], _Read]) -> _Read:
     try:
         return opened(store.period_content(copy))
     except (ValueError, LookupError, TypeError, struct.error, zlib.error) as error:
