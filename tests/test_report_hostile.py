@@ -51,7 +51,7 @@ def a_report(names: tuple[str, ...], lang: str = "zh") -> Report:
     columns = [Column("name", said[0], weight=20), Column("more", "更多", weight=20)]
     rows = [[Cell(Kind.TEXT, name, name), Cell(Kind.TEXT, name, name)] for name in said]
     table = Table("names", said[4], columns, rows, "没有", note=said[7])
-    words = Words("zh-CN", "表 {n}", "第 {n} 页，共 {total} 页", "目录", "综述", "图表数据", "；")
+    words = Words("zh-CN", "表 {n}", "第 {n} 页，共 {total} 页", "目录", "综述", "图表数据", "；", "：")
     section = Section("names", "一、", said[5], [table])
     return Report(
         "monthly", lang, said[4], said[7], said[5], said[0], [(said[0], said[4])], [said[7]], [section], words
@@ -161,7 +161,7 @@ def test_without_a_chinese_font_the_package_is_named() -> None:
     with pytest.raises(FormatError, match="apt-get install fonts-noto-cjk"):
         typeset(a_report(HOSTILE), frozenset({"Libertinus Serif"}))
     english = replace(
-        a_report(("x",) * 8, "en"), words=Words("en", "Table {n}", "{n} of {total}", "C", "S", "D", "; ")
+        a_report(("x",) * 8, "en"), words=Words("en", "Table {n}", "{n} of {total}", "C", "S", "D", "; ", ": ")
     )
     table = replace(
         next(table for _, table in english.tables()), columns=[Column("n", "n"), Column("m", "m")], empty=""

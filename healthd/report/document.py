@@ -196,3 +196,4 @@ class Words:
     summary: str
     chart_data: str
     semicolon: str
+    colon: str

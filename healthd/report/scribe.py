@@ -54,7 +54,10 @@ class Scribe:
     @property
     def words(self) -> Words:
         return Words(
-            *(self(key) for key in ("tag", "table", "page", "contents", "summary", "chart_data", "semicolon"))
+            *(
+                self(key)
+                for key in ("tag", "table", "page", "contents", "summary", "chart_data", "semicolon", "colon")
+            )
         )
 
     # --- cells ---------------------------------------------------------------------------------------------

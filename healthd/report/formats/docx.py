@@ -166,9 +166,10 @@ class _Writer:
         self._tables += 1
         gap = "　" if self._report.lang == "zh" else ". "
         title = self._report.words.table.format(n=self._tables) + gap + table.title
-        self._document.add_paragraph(title, "Caption")
+        caption = self._document.add_paragraph(title, "Caption")
         if not table.rows:
-            self._document.add_paragraph(table.empty, "Body Text")
+            caption.add_run(self._report.words.colon + table.empty).bold = False
+            caption.paragraph_format.keep_with_next = False
             return
         total = sum(column.share for column in table.columns)
         widths = [int(self._width * column.share / total) for column in table.columns]

@@ -40,6 +40,7 @@ def _document(report: Report, fonts: str) -> dict[str, Any]:
         "footer": report.footer,
         "page": [before, between, after],
         "summary": report.words.summary,
+        "colon": report.words.colon,
         "contents": report.words.contents,
         "facts": report.facts,
         "narrative": report.narrative,
