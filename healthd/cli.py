@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from healthd import __version__
+from healthd.collector import look_seldom
 from healthd.commands import (
     alerting,
     changes,
@@ -96,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     handler.setFormatter(_LogFormat(sys.stderr.isatty() and "NO_COLOR" not in os.environ))
     logging.basicConfig(level=parsed.log_level.upper(), handlers=[handler], force=True)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    look_seldom()
     work: Callable[[argparse.Namespace], int] = parsed.work
     try:
         return work(parsed)

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from healthd import __version__, recording
 from healthd.alerting.watch import RoutesWatch
 from healthd.clock import Clock
+from healthd.collector import look_seldom
 from healthd.config import Config
 from healthd.core import Core, Past, Steering
 from healthd.exempting import Exempting
@@ -57,7 +58,6 @@ _STALL: Moment = 5_000  # ms without a tick: healthd itself stood still
 _AGE_TICKS = 10
 _STOP_SECONDS = 3.0
 _PROBER = "local"
-_GC_THRESHOLDS = (50_000, 50, 1000)  # a full collection over 100,000 cameras takes 0.3 s
 
 
 async def run(path: Path) -> bool:
@@ -192,7 +192,7 @@ class Daemon:
         # The fleet stays for good: the collector need not walk it again and again, with the loop standing still.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*_GC_THRESHOLDS)
+        look_seldom()
         self._start_jobs(config)
         self._tasks = [
             asyncio.create_task(self.prober.run(), name="prober"),

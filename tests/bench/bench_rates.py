@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, TypeAlias
 
+from healthd.collector import look_seldom
 from healthd.figures.ledger import lines_of
 from healthd.incidents.attribution import attributed
 from healthd.model import Axis, CameraHistory, Change, Flip, Inventory, State
@@ -139,6 +140,7 @@ WORK: dict[str, Callable[[Store], int]] = {
 
 
 def _measure(path: str, name: str, rounds: int, pipe: Connection) -> None:
+    look_seldom()  # as every command does
     store = Store.open(f"sqlite:///{path}", writer=False)
     spent = []
     for _ in range(rounds):
