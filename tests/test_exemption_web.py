@@ -217,8 +217,16 @@ async def test_documents_that_are_not_taken(site: Site, client: ClientSession, t
         status, answer = await send(client, *parts)
         assert (status, says in answer["error"]) == (400, True), answer
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
-    async with client.post("/api/v1/exemptions", data=b"--c\r\nnothing", headers=headers) as got:
-        assert got.status == 400
+    about = b'--b\r\nContent-Disposition: form-data; name="evidence"; filename="a"\r\n'
+    for body in (
+        b"--c\r\nnothing",
+        about + b"Content-Encoding: gzip\r\n\r\nbomb\r\n--b--\r\n",
+        about + b"Content-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--b--\r\n",
+        about + b"Content-Transfer-Encoding: odd\r\n\r\nAAAA\r\n--b--\r\n",
+        about + b"\r\nnever ends",
+    ):
+        async with client.post("/api/v1/exemptions", data=body, headers=headers) as got:
+            assert got.status == 400, body
     assert await listed(client) == []
     assert not (tmp_path / "config" / "healthd.db.evidence").exists()
 

@@ -46,6 +46,11 @@ async def sent(request: web.Request) -> tuple[bytes, tuple[str, bytes] | None]:
 
 
 async def _taken(part: BodyPartReader, most: int) -> bytes:
+    """The part as it came. Packed parts are refused: a small one can be gigabytes when it is unpacked."""
+    packed = part.headers.get(hdrs.CONTENT_ENCODING, "identity").lower()
+    written = part.headers.get(hdrs.CONTENT_TRANSFER_ENCODING, "binary").lower()
+    if packed != "identity" or written not in ("binary", "8bit", "7bit"):
+        raise refusal(web.HTTPBadRequest, f"{part.name}: send it as it is, without an encoding")
     content = bytearray()
     while chunk := await part.read_chunk():
         content += chunk
@@ -54,7 +59,7 @@ async def _taken(part: BodyPartReader, most: int) -> bytes:
             raise web.HTTPRequestEntityTooLarge(
                 most, len(content), text=json.dumps({"error": text}), content_type="application/json"
             )
-    return bytes(part.decode(content))
+    return bytes(content)
 
 
 def _name(part: BodyPartReader) -> str:
