@@ -24,6 +24,7 @@ from healthd.figures.assessed import keep_assessed, keep_day
 from healthd.figures.final_window import keep_final
 from healthd.folding.gallery import Gallery
 from healthd.front import Front
+from healthd.heap import few_heaps
 from healthd.incidents.board import Board
 from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet
@@ -63,6 +64,7 @@ _PROBER = "local"
 async def run(path: Path) -> bool:
     """Run until SIGTERM or SIGINT; False if a part of it failed. Raises BadInput, StoreError or OSError when it
     cannot start."""
+    few_heaps()
     setup = await asyncio.to_thread(read_setup, path)
     store = Store.open(setup.config.store.url, writer=True)
     try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from healthd.core import Core, Outbox
 from healthd.figures.period import live_windows
+from healthd.heap import give_back
 from healthd.live import Live
 from healthd.model import Moment
 from healthd.selfmetrics import SelfMetrics
@@ -135,6 +136,8 @@ class Keeper:
             windows = await asyncio.to_thread(live_windows, self.setup(), self.store, until, booked)
             if not self._rebuild.is_set():
                 self.live.finish_rebuild(windows)
+            del windows
+            await asyncio.to_thread(give_back)
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, work: Callable[..., None], *arguments: object) -> None:

@@ -23,8 +23,8 @@ FLOORS = (
     "probes.tables",
     "probes.annotation probes.device probes.frame probes.onvif probes.ping probes.snmp",
     "probes",
-    "healthd healthd.agenda healthd.collector healthd.device_code healthd.exposition healthd.geometry healthd.jobs"
-    " healthd.pace healthd.problems healthd.store_url healthd.words",
+    "healthd healthd.agenda healthd.collector healthd.device_code healthd.exposition healthd.geometry healthd.heap"
+    " healthd.jobs healthd.pace healthd.problems healthd.store_url healthd.words",
     "healthd.dashboards healthd.model",
     "healthd.child healthd.clock healthd.daylight healthd.kept healthd.periods healthd.schedule"
     " healthd.selfmetrics healthd.service_hours healthd.topology",

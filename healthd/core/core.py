@@ -31,8 +31,6 @@ from probes.base import Memory, Outcome, Reason
 
 log = logging.getLogger("healthd.core")
 
-_NEVER: tuple[State, Moment, tuple[str, ...], str] = (State.UNKNOWN, 0, (), "")
-
 
 @dataclass
 class Core:
@@ -64,14 +62,18 @@ class Core:
         Streaks do not survive. A picture older than `picture_max_age` is unknown from now on.
         """
         stale = now - past.last_seen > self.rules.picture_max_age
+        never = Holding(last=now)
         for camera in inventory.cameras.values():
             entry = self._roster.put(camera)
             entry.memory = memory = past.memories.get(camera.id, entry.memory)
             entry.reached = camera.id in past.reached
             entry.reboots = past.reboots.get(camera.id, 0)
             for axis in Axis:
-                state, since, faults, reason = past.states.get((camera.id, axis), _NEVER)
-                setattr(entry, axis.value, Holding(state, since, faults, reason, last=max(now, since)))
+                held = never
+                if (camera.id, axis) in past.states:
+                    state, since, faults, reason = past.states[camera.id, axis]
+                    held = Holding(state, since, faults, reason, last=max(now, since))
+                setattr(entry, axis.value, held)
             if memory.mac:
                 self.desk.mac_is(camera.id, memory.mac)
             if stale or self.rules.picture is None or not camera.placement.picture or not camera.asked:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from healthd.folding.state import Holding
 from healthd.model import Camera, Moment
 from probes.base import Memory
+
+# Frozen, so all may begin with the same ones: 100,000 of each are 10 MB.
+_UNSEEN, _NOTHING = Holding(), Memory()
 
 
 @dataclass(slots=True)
@@ -15,9 +18,9 @@ class Entry:
     """The hot row of one camera: replaced field by field with every result, hence mutable."""
 
     camera: Camera
-    online: Holding = field(default_factory=Holding)
-    picture: Holding = field(default_factory=Holding)
-    memory: Memory = field(default_factory=Memory)
+    online: Holding = _UNSEEN
+    picture: Holding = _UNSEEN
+    memory: Memory = _NOTHING
     reboots: int = 0
     reached: bool = False
     surveyed: bool = False  # ONVIF answered or refused in this run: it has told what it knows

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from healthd import __version__
 from healthd.config import Config
-from healthd.model import CameraHistory, Moment
+from healthd.model import CameraHistory, Inventory, Moment, Placement
 from healthd.periods import Span, parse_month, windows_at
 from healthd.rates.frozen import Copy
 from healthd.rates.frozen_bytes import region_rows, unpack
@@ -27,6 +27,7 @@ from healthd.setup import Setup, rate_terms
 from healthd.store import PeriodCopy, Store
 from healthd.store.errors import damaged
 from healthd.store.period_rows import FINAL, PROVISIONAL
+from healthd.store.placement_rows import placement
 
 Reading: TypeAlias = Callable[[CameraHistory, Sequence[Piece]], None]
 """Takes one camera's history and its pieces."""
@@ -244,8 +245,8 @@ def live_windows(setup: Setup, store: Store, now: Moment, booked: Booked | None)
     first = min(span.start for span in windows_at(now, config.timezone, config.month_starts_on).values())
     begun = store.first_heartbeat() or now
     heartbeats = store.heartbeats(begun, now + 1)
-    return Windows.build(
-        store.histories(first, now + 1),
+    windows = Windows.build(
+        _sharing(store.histories(first, now + 1), setup.inventory),
         heartbeats,
         rate_terms(setup, store.regions()),
         config.timezone,
@@ -253,3 +254,18 @@ def live_windows(setup: Setup, store: Store, now: Moment, booked: Booked | None)
         month_starts_on=config.month_starts_on,
         booked=booked,
     )
+    placement.cache_clear()  # nobody needs it until the next time, and it has the strings of a fleet
+    return windows
+
+
+def _sharing(histories: Iterable[CameraHistory], inventory: Inventory) -> Iterator[CameraHistory]:
+    """The same, with what is in the inventory and what many have in common held once: they are kept for good."""
+    stays: dict[tuple[tuple[Moment, Placement | None], ...], tuple[tuple[Moment, Placement | None], ...]] = {}
+    for history in histories:
+        camera = inventory.cameras.get(history.camera)
+        if camera is not None:
+            mine = camera.placement
+            there = tuple((at, mine if place == mine else place) for at, place in history.placements)
+            there = stays.setdefault(there, there)
+            history = CameraHistory(camera.id, there, history.online, history.picture, history.exempt)  # noqa: PLW2901
+        yield history

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from healthd.clock import Clock
 from healthd.folding.learning import learnt_fields
+from healthd.heap import few_heaps
 from healthd.model import Asked, Camera, Inventory
 from healthd.prober import Prober, Targets
 from healthd.probing.wire import Fleet, Known, Orders, Told, Wanted, receive, send
@@ -193,6 +194,7 @@ class Child:
 
 async def main() -> None:
     """Join the pipes to the loop, and work."""
+    few_heaps()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, lambda: None)  # the core process says when to end
