@@ -108,7 +108,8 @@ class DeviceProbe:
             return failure(error, credential)
 
     async def close(self) -> None:
-        """Nothing is kept open between askings."""
+        """Nothing is open of any device between askings."""
+        self._logins.close()
 
     async def _walk(self, session: Session, target: Target) -> Result:
         walk = Walk(session, self._seconds, self._max_rows)

@@ -74,7 +74,8 @@ class SnmpProbe:
             return await self._exchange(session, target, credential)
 
     async def close(self) -> None:
-        """Nothing is kept open between askings."""
+        """Nothing is open of any camera between askings."""
+        self._logins.close()
 
     async def _exchange(self, session: Session, target: Target, credential: Credential) -> Result:
         """The datagrams to and fro; whatever goes wrong with them is a reason."""
@@ -106,10 +107,11 @@ class SnmpProbe:
             values["uptime_seconds"] = ticks / 100
             values["rebooted"] = rebooted(ticks / 100, now, target.memory.booted_at)
             learnt["booted_at"] = now - ticks / 100
-        macs = {mac for oid in self._macs if (mac := _hardware(answer.get(oid)))}
-        if len(macs) == 1 and not target.memory.mac:  # of several nobody knows which one is at the address
-            values["mac"] = learnt["mac"] = macs.pop()
-        had = sum(oid in answer for oid in self._asked)
+        if not target.memory.mac:
+            macs = {mac for oid in self._macs if (mac := _hardware(answer.get(oid)))}
+            if len(macs) == 1:  # of several nobody knows which one is at the address
+                values["mac"] = learnt["mac"] = macs.pop()
+        had = sum(map(answer.__contains__, self._asked))
         step = (
             f"asked by SNMP v{credential.snmp_version or '2c'} at port {target.snmp_port}: the agent has {had} of"
             f" {len(self._asked)} objects"

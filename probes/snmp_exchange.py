@@ -12,6 +12,7 @@ from gufo.snmp import SnmpAuthError, SnmpEncodeError, SnmpError, User, ValueType
 
 from probes.base import Credential, Reason, Result, Target
 from probes.ber import NotBerError
+from probes.readiness import Readiness
 from probes.snmp_session import Session, TooLargeError, make_user
 
 EXPECTED = (SnmpError, NotBerError, TooLargeError, RuntimeError, OSError)
@@ -35,12 +36,17 @@ class Logins:
 
     def __init__(self) -> None:
         self._users: dict[Credential, User] = {}
+        self._readiness = Readiness()
+
+    def close(self) -> None:
+        """For when none of the sessions is open."""
+        self._readiness.close()
 
     def session(self, target: Target, credential: Credential) -> Session:
         """A session with a socket of its own: close it. Raises OSError."""
         if credential.snmp_version == "3":
-            return Session(target.address, port=target.snmp_port, user=self._user(credential))
-        return Session(target.address, port=target.snmp_port, community=credential.community or "")
+            return Session(self._readiness, target.address, target.snmp_port, user=self._user(credential))
+        return Session(self._readiness, target.address, target.snmp_port, credential.community or "")
 
     def _user(self, credential: Credential) -> User:
         user = self._users.get(credential)

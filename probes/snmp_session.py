@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile
@@ -30,6 +29,7 @@ from gufo.snmp.user import KeyType
 
 from probes.base import Credential
 from probes.ber import NotBerError, check_message
+from probes.readiness import Readiness
 
 AUTH_PROTOCOLS: Mapping[str, type[BaseAuthKey]] = {
     "md5": Md5Key,
@@ -65,6 +65,13 @@ class Session(SnmpSession):
     requests = 0
     received_bytes = 0
 
+    def __init__(
+        self, readiness: Readiness, address: str, port: int, community: str = "", user: User | None = None
+    ) -> None:
+        """By SNMPv3 with a `user`, else by v2c. `readiness` is shared and outlives it. Raises OSError."""
+        super().__init__(address, port=port, community=community, user=user)
+        self._readiness = readiness
+
     def close(self) -> None:
         """Closes the socket. gufo_snmp leaves that to the garbage collector, which a cancelled asking's traceback
         would make wait."""
@@ -91,7 +98,7 @@ class Session(SnmpSession):
     async def _recv(self, receiver: Callable[[], T]) -> T:
         try:
             while True:
-                await _readable(self._fd)
+                await self._readiness.readable(self._fd)
                 try:
                     self.received_bytes += _screen(self._fd)
                     return receiver()
@@ -107,21 +114,6 @@ class Session(SnmpSession):
                     raise NotBerError("its decoder gave up") from None
         finally:
             del receiver  # a method of the socket: see close
-
-
-async def _readable(fd: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(fd, _wake, ready)
-    try:
-        await ready
-    finally:
-        loop.remove_reader(fd)
-
-
-def _wake(ready: asyncio.Future[None]) -> None:
-    if not ready.done():
-        ready.set_result(None)
 
 
 def _screen(fd: int) -> int:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 # modules, which may import each other. A new module is put on the lowest floor that is above all it imports.
 FLOORS = (
     "probes.picture",
-    "probes.base probes.ber probes.icmp_socket probes.mib probes.port_names probes.soap",
+    "probes.base probes.ber probes.icmp_socket probes.mib probes.port_names probes.readiness probes.soap",
     "probes.icmp_lane probes.login probes.snmp_session",
     "probes.http probes.icmp probes.snmp_exchange",
     "probes.snmp_rows",

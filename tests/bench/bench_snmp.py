@@ -13,16 +13,15 @@ import subprocess
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from probes.base import Credential, Memory, Outcome
+from probes.base import Credential, Memory, Outcome, Target
 from tests.bench.table import Row, against, cpu_of, own_cpu
 from tests.running import free_port
-from tests.snmpd import V2C, V3, Snmpd, at, make, run_snmpd
+from tests.snmpd import V2C, V3, Snmpd, make, run_snmpd
 
 SEATS = 20
 ROUNDS = 5
@@ -45,10 +44,11 @@ async def answered(ask: Ask, first: int, count: int) -> int:
 
 def ours(snmpd: Snmpd, credential: Credential) -> Ask:
     probe = make(5.0)
+    # Its MAC address is known, as from the second asking on: so these five objects are asked for, and no more.
+    known = Memory(mac="00:00:5e:00:53:01")
 
     async def ask(address: str) -> bool:
-        # Its MAC address is known, as from the second asking on: so these five objects are asked for, and no more.
-        target = replace(at(snmpd.port, credential, address), memory=Memory(mac="00:00:5e:00:53:01"))
+        target = Target(address, snmp_port=snmpd.port, credential=credential, memory=known)
         return (await probe.ask(target)).outcome is Outcome.OK
 
     return ask
