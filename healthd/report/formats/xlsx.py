@@ -90,7 +90,8 @@ class _Writer:
     def _cover(self, sheets: Sequence[_Sheet]) -> None:
         report, page = self._report, self._book.add_worksheet(self._report.words.summary)
         page.hide_gridlines(2)
-        page.set_column(0, 0, 16)
+        names = [name for name, _ in report.facts] + [sheet.name for sheet in sheets]
+        page.set_column(0, 0, max(map(_wide, names)) + 2)
         page.set_column(1, 1, 96)
         row = 0
         if report.banner:
