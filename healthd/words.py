@@ -173,3 +173,35 @@ REASONS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Why a check failed (`Reason`), and why a state is not known."""
+
+RATES: Mapping[str, Mapping[str, str]] = {
+    "zh": {
+        "online": "在线率",
+        "intact": "完好率",
+        "usage": "使用率",
+        "attributable": "可归责完好率",
+        "networked": "联网率",
+        "coverage": "建设覆盖率",
+        "hd": "新建高清率",
+        "clock": "时钟准确率",
+        "resolution": "分辨率达标率",
+        "archive": "一机一档完整率",
+        "annotation": "字幕标注合格率",
+        "timely": "及时修复率",
+    },
+    "en": {
+        "online": "online rate",
+        "intact": "intact rate",
+        "usage": "usage rate",
+        "attributable": "attributable rate",
+        "networked": "networked rate",
+        "coverage": "coverage (built of planned)",
+        "hd": "HD share of new builds",
+        "clock": "clock accuracy",
+        "resolution": "resolution compliance",
+        "archive": "archive completeness",
+        "annotation": "annotation compliance",
+        "timely": "timely repair",
+    },
+}
+"""Names of rates, by the rate."""

@@ -107,7 +107,8 @@ def test_hostile_names_come_back_as_they_were(name: str, form: Format) -> None:
     repairs = Repairs({(name, "offline", "device", name): 1})
     text = render(replace(pages.page([]), incidents=[odd], repairs=repairs), form=form)
     assert [*samples(text, "healthd_incident_cameras", form)] == [(name, name, name)]
-    assert [key.count(name) for key in samples(text, "healthd_incident_info", form)] == [2]
+    # Incident, subject, and the name that the subject goes by.
+    assert [key.count(name) for key in samples(text, "healthd_incident_info", form)] == [3]
     assert [key.count(name) for key in samples(text, "healthd_incidents_open", form)] == [2]
     assert [key.count(name) for key in samples(text, "healthd_incidents_opened_total", form)] == [2]
 

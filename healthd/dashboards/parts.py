@@ -341,13 +341,13 @@ def incidents(site: Site, where: str, size: tuple[int, int], limit: int = 50) ->
         "name": say("区域", "Region"),
         "kind": say("类型", "Kind"),
         "cause": say("可能成因", "Likely cause"),
-        "subject": say("故障对象", "To be repaired"),
+        "subject_name": say("故障对象", "To be repaired"),
         "Value #A": say("影响台数", "Cameras"),
         "maintainer_name": say("运维单位", "Maintainer"),
         "overdue": say("是否超期", "Overdue"),
         "acknowledged": say("是否受理", "Acknowledged"),
     }
-    labels = "incident, region, name, kind, cause, subject, maintainer, overdue, acknowledged"
+    labels = "incident, region, name, kind, cause, subject_name, maintainer, overdue, acknowledged"
     open_ = with_maintainers(f"max by ({labels}) (healthd:incident_cameras{{{where}}})")
     shown = labels.replace("maintainer", "maintainer_name")
     yes_no = {"true": (say("是", "yes"), RED), "false": (say("否", "no"), "text")}
@@ -370,7 +370,7 @@ def incidents(site: Site, where: str, size: tuple[int, int], limit: int = 50) ->
         overrides=[
             of_field(columns["kind"], mappings=word_mapping(say, KINDS)),
             of_field(columns["cause"], mappings=word_mapping(say, CAUSES)),
-            of_field(columns["subject"], links=[page]),
+            of_field(columns["subject_name"], links=[page]),
             of_field(columns["overdue"], mappings=[words_for(yes_no)], custom__cellOptions={"type": "color-text"}),
             of_field(
                 columns["acknowledged"], mappings=[words_for(calm)], custom__cellOptions={"type": "color-text"}

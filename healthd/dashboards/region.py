@@ -6,6 +6,7 @@ from typing import Any
 
 from healthd.dashboards import parts
 from healthd.dashboards.board import Site, board, class_, datasource, healthd_url, hint, one_region, profile, unit
+from healthd.dashboards.further import further_rates
 from healthd.dashboards.panels import (
     PERCENT,
     Panel,
@@ -61,6 +62,7 @@ def region(site: Site) -> dict[str, Any]:
             _longest(site),
             _faulty(site),
             parts.incidents(site, 'path=~".*/$region/.*"', (24, 8)),
+            further_rates(site, _HERE, (24, 8)),
             row(say("趋势", "Over time")),
             parts.rate_trend(site, "online", _WHERE, (12, 8)),
             parts.rate_trend(site, "intact", _WHERE, (12, 8)),
@@ -235,20 +237,24 @@ def _faults_over_time(site: Site) -> Panel:
 def _contradictions(site: Site) -> Panel:
     say = site.say
     words = {
-        "reach_without_picture": say("假在线", "false online"),
-        "picture_without_reach": say("假离线", "false offline"),
+        "reach_without_picture": say("可达但无图像", "reached, no picture"),
+        "picture_without_reach": say("有图像但不可达", "picture, not reached"),
+        "protocol_without_reach": say("协议有应答但不可达", "protocol answers, not reached"),
+        "platform_without_reach": say("平台在线但不可达", "platform ON, not reached"),
+        "platform_without_picture": say("平台在线但无图像", "platform ON, no picture"),
+        "reach_without_platform": say("平台离线但可达", "platform OFF, reached"),
     }
     return bars(
         say("状态矛盾", "Contradictions"),
         say(
-            "假在线：网络可达但取不到图像。假离线：ping 无应答，但图像或 ONVIF 有应答。",
-            "False online: reached, but no picture is to be had. False offline: no ping is answered, but a frame "
-            "or ONVIF is.",
+            "网络探测、协议应答、平台状态与图像互相矛盾的摄像机台数：在线却无图像即“假在线”。",
+            "Cameras whose reach, protocols, platform and picture contradict each other: whoever is online "
+            "without a picture is falsely online.",
         ),
         (6, 8),
         [
             query(
-                f'max by (finding) (healthd_region_disagreements{{{_HERE},class="$class"}})',
+                f'max by (finding) (healthd_region_disagreements{{{_HERE},class="$class"}} > 0)',
                 "{{finding}}",
                 shape="instant",
             )

@@ -66,12 +66,19 @@ def _cameras_line(incident: Incident) -> str:
     return f"{_INCIDENT_CAMERAS.name}{labels(inner)} {len(incident.camera_ids)}\n"
 
 
+def _subject_name(subject: str, inventory: Inventory) -> str:
+    """What people call it; its id where the inventory has no name for it, such as a subnet."""
+    named = inventory.cameras.get(subject) or inventory.devices.get(subject) or inventory.regions.get(subject)
+    return named.name if named else subject
+
+
 def _info_line(incident: Incident, page: Page) -> str:
     inner = {
         "incident": incident.id,
         "kind": str(incident.kind),
         "cause": str(incident.cause),
         "subject": incident.subject,
+        "subject_name": _subject_name(incident.subject, page.inventory),
         "unit": incident.unit,
         "counts_for": str(incident.counts_for),
         "overdue": _truth(incident.overdue(page.at)),

@@ -6,37 +6,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from healthd.rates.profiles import Profile
+from healthd.words import RATES
 
-_RATES = {
-    "zh": {
-        "online": "在线率",
-        "intact": "完好率",
-        "usage": "使用率",
-        "attributable": "可归责完好率",
-        "networked": "联网率",
-        "coverage": "建设覆盖率",
-        "hd": "新建高清率",
-        "clock": "时钟准确率",
-        "resolution": "分辨率达标率",
-        "archive": "一机一档完整率",
-        "annotation": "字幕标注合格率",
-        "timely": "及时修复率",
-    },
-    "en": {
-        "online": "online rate",
-        "intact": "intact rate",
-        "usage": "usage rate",
-        "attributable": "attributable rate",
-        "networked": "networked rate",
-        "coverage": "coverage (built of planned)",
-        "hd": "HD share of new builds",
-        "clock": "clock accuracy",
-        "resolution": "resolution compliance",
-        "archive": "archive completeness",
-        "annotation": "annotation compliance",
-        "timely": "timely repair",
-    },
-}
 _CLASSES = {
     "zh": {"all": "全部", "1": "一类", "2": "二类", "3": "三类", "9": "其他"},
     "en": {"all": "all", "1": "class 1", "2": "class 2", "3": "class 3", "9": "class 9"},
@@ -135,7 +106,7 @@ def _en(profile: Profile, names: Mapping[str, str]) -> Sequence[str]:
 
 def rate_name(rate: str, lang: str) -> str:
     """What a rate is called; its key where there is no word."""
-    return _RATES[lang].get(rate, rate)
+    return RATES[lang].get(rate, rate)
 
 
 def class_name(class_: str, lang: str) -> str:
