@@ -92,7 +92,7 @@ def note(folder: Path, kept: Kept) -> None:
 
 def kept_reports(folder: Path) -> Iterator[Kept]:
     """What is in the folder, newest first; what can't be read as a report is left out."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+    with contextlib.suppress(OSError):  # none yet, or not to be read: whoever keeps one there is told
         found = [report for path in folder.iterdir() if (report := _read(path)) is not None]
         yield from sorted(found, key=lambda one: (-one.made, one.id))
 

@@ -18,6 +18,7 @@ from healthd.options.reports import ScheduledReport
 from healthd.periods import iso, moment_of
 from healthd.report.desk import ReportDesk
 from healthd.report.due import dues, last_due, missed, order
+from healthd.store import StoreError
 from tests.report_kit import PastCity, city_with_past
 from tests.running import edit_config
 
@@ -119,3 +120,22 @@ async def test_a_missed_report_is_made_at_the_next_start_and_only_once(city: Pas
     later = desk_of(city.config, NOW + DAY, SEEN)
     assert await later.make(later.config().reports[0], NOW - 6 * HOUR + 1)  # another order
     assert len([*kept_reports(tmp_path / "kept")]) == 2
+
+
+async def test_a_store_that_is_away_is_asked_again(city: PastCity, tmp_path: Path) -> None:
+    """Where the database cannot say yet when a daemon ran, the daemon goes on, and makes later what was missed."""
+    entry = {"kind": "daily", "at": "06:00", "formats": ["json"]}
+    edit_config(city.config, reports=[entry], mail=None, reports_dir=str(tmp_path / "kept"))
+    asked: list[Moment] = []
+
+    def seen(start: Moment, end: Moment) -> Sequence[tuple[Moment, Moment]]:
+        asked.append(end)
+        if len(asked) < 3:
+            raise StoreError("the database is away")
+        return SEEN
+
+    desk = desk_of(city.config, NOW, ())
+    desk.seen = seen
+    await desk.catch_up(0)
+    assert len(asked) == 3
+    assert [kept.kind for kept in kept_reports(tmp_path / "kept")] == ["daily"]

@@ -24,6 +24,7 @@ from healthd.report.mail import compose, explained, send
 from healthd.report.material import ReportKind
 from healthd.report.metrics import ReportMetrics
 from healthd.report.spans import last_period
+from healthd.store import StoreError
 
 log = logging.getLogger("healthd.reports")
 
@@ -40,8 +41,8 @@ _OPTION = {ReportKind.MONTHLY: "--month", ReportKind.WEEKLY: "--week", ReportKin
 @dataclass
 class ReportDesk:
     """`config`: the one that holds now. `registry`: where its metrics go. `seen`: the spans within [start, end) in
-    which healthd ran, read from the store. `pauses`: seconds before each further
-    try of a report that failed; `nice`: how far below others its process stands."""
+    which healthd ran, read from the store. `pauses`: seconds before each further try of a report that failed;
+    `nice`: how far below others its process stands."""
 
     config: Callable[[], Config]
     now: Callable[[], Moment]
@@ -70,11 +71,17 @@ class ReportDesk:
     # --- making --------------------------------------------------------------------------------------------
 
     async def catch_up(self, after_seconds: float = _SETTLE_SECONDS) -> None:
-        """Make what was due while no daemon ran, a while after the start."""
-        await asyncio.sleep(after_seconds)
-        config, now = self.config(), self.now()
+        """Make what was due while no daemon ran, a while after the start; again until the store says when
+        one ran."""
+        seen = None
+        while seen is None:
+            await asyncio.sleep(after_seconds)
+            config, now = self.config(), self.now()
+            try:
+                seen = await asyncio.to_thread(self.seen, now - _LOOK_BACK, now)
+            except StoreError as error:
+                log.warning("whether reports were missed cannot be told for now: %s", error)
         made = await asyncio.to_thread(self._orders)
-        seen = await asyncio.to_thread(self.seen, now - _LOOK_BACK, now)
         for report in config.reports:
             for due in missed(report, now, config.timezone, seen, made):
                 log.info(
