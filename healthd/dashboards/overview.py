@@ -27,7 +27,7 @@ from healthd.dashboards.panels import (
     verdict_mappings,
     words_for,
 )
-from healthd.dashboards.promql import CHOSEN, either
+from healthd.dashboards.promql import CHOSEN, either, printed
 from healthd.dashboards.wording import none_or_no_data
 
 _SCOPE = 'region=~"$scope"'
@@ -174,12 +174,17 @@ def _changes(site: Site) -> Panel:
         "Value #C": say("未知增减", "Unknown, change"),
     }
     by = "max by (region, name)"
-    grown = f'{by} (healthd:region_cameras:delta1h{{{pick},state="offline"}})'
-    most = f"topk(15, abs({grown}))"
+
+    def grown(state: str) -> str:
+        """Against an hour ago, whatever the region was called then."""
+        now = f'healthd:region_cameras{{{pick},state="{state}"}}'
+        return f"({by} ({now}) - on (region) group_left () max by (region) ({now} offset 1h))"
+
+    most = f"topk(15, abs({grown('offline')}))"
     queries = [
-        query(f"{grown} and {most}", shape="table"),
+        query(f"{grown('offline')} and {most}", shape="table"),
         query(f'{by} (healthd:region_cameras{{{pick},state="offline"}}) and {most}', shape="table"),
-        query(f'{by} (healthd:region_cameras:delta1h{{{pick},state="unknown"}}) and {most}', shape="table"),
+        query(f"{grown('unknown')} and {most}", shape="table"),
     ]
     worse = thresholds((None, GREEN), (0, "text"), (1, RED))
     return table(
@@ -235,7 +240,7 @@ def _causes(site: Site) -> Panel:
 def _map(site: Site) -> Panel:
     """Outlines from healthd as the ground, one mark a region over it. No tiles: those come from the internet."""
     say = site.say
-    terms = ',class="$class",profile="$profile",rate="intact",window="month"'
+    terms = ',class="$class",profile="$profile",rate="intact"'
     verdict = say("完好率判定", "Intact verdict")
     columns = {
         "Value #A": verdict,
@@ -244,16 +249,17 @@ def _map(site: Site) -> Panel:
         "Value #D": "latitude",
     }
 
-    def marked(metric: str, matchers: str) -> dict[str, Any]:
+    def marked(metric: str, matchers: str) -> str:
         found = f'max by (region, name) ({metric}{{level="township",{CHOSEN}{matchers}}})'
-        return query(either(found, f"max by (region, name) ({metric}{{{_SCOPE}{matchers}}})"), shape="table")
+        return f"({either(found, f'max by (region, name) ({metric}{{{_SCOPE}{matchers}}})')})"
 
-    queries = [
-        marked("healthd:region_verdict", terms),
-        marked("healthd:region_printed_ratio", terms),
+    asked = [
+        marked("healthd:region_window_verdict", terms),
+        printed(marked("healthd:region_window_rate_ratio", f'{terms},window="month"')),
         marked("healthd:region_longitude_degrees", ""),
         marked("healthd:region_latitude_degrees", ""),
     ]
+    queries = [query(expression, shape="table") for expression in asked]
     outline = {
         "type": "geojson",
         "name": "outline",

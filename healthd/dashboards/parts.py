@@ -140,15 +140,19 @@ def ranking(
     what to show where there are none."""
     say = site.say
 
-    def listed(metric: str, extra: str) -> dict[str, Any]:
+    def listed(metric: str, extra: str) -> str:
         by = "max by (region, name, level)"
         found = f"{by} ({metric}{{{pick}{extra}}})"
-        return query(
-            either(found, f"{by} ({metric}{{{otherwise}{extra}}})") if otherwise else found, shape="table"
-        )
+        return f"({either(found, f'{by} ({metric}{{{otherwise}{extra}}})')})" if otherwise else found
 
-    def rate(metric: str, rate: str, window: str) -> dict[str, Any]:
-        return listed(metric, f',rate="{rate}",window="{window}"')
+    def now(rate: str) -> str:
+        return printed(listed("healthd:region_rate_ratio", f',rate="{rate}"'))
+
+    def month(rate: str, window: str = "month") -> str:
+        return printed(listed("healthd:region_window_rate_ratio", f',rate="{rate}",window="{window}"'))
+
+    def verdict(rate: str) -> str:
+        return listed("healthd:region_window_verdict", f',rate="{rate}"')
 
     columns = {
         "name": say("区域", "Region"),
@@ -163,18 +167,14 @@ def ranking(
         "Value #I": say("待处理事件", "Open incidents"),
     }
 
-    change = rate("healthd:region_rate_change", "intact", "month")
-    queries = [
-        rate("healthd:region_printed_ratio", "online", "now"),
-        rate("healthd:region_printed_ratio", "online", "month"),
-        rate("healthd:region_verdict", "online", "month"),
-        rate("healthd:region_printed_ratio", "intact", "now"),
-        rate("healthd:region_printed_ratio", "intact", "month"),
-        rate("healthd:region_verdict", "intact", "month"),
-        change | {"expr": f"100 * ({change['expr']})"},
-        listed("healthd:region_gap_cameras", ',rate="intact"'),
-        _open_incidents(pick, otherwise),
+    # In percentage points, of the printed figures: what is read off two columns agrees with the third.
+    change = f"100 * ({month('intact')} - {month('intact', 'previous_month')})"
+    asked = [
+        *(now("online"), month("online"), verdict("online")),
+        *(now("intact"), month("intact"), verdict("intact")),
+        *(change, listed("healthd:region_gap_cameras", ',rate="intact"')),
     ]
+    queries = [*(query(expression, shape="table") for expression in asked), _open_incidents(pick, otherwise)]
     name = columns["name"]
     to_region = link(
         say("打开区域页", "Open the region"), other_board(site, "region", region="${__data.fields.region}")

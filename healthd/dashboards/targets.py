@@ -148,14 +148,14 @@ def _table(site: Site) -> Panel:
         "Value #H": say("当前差额（台）", "Gap now, cameras"),
         "Value #I": say("最少维修数", "Fewest repairs"),
     }
-    month = ',window="month"'
+    month = printed(listed("healthd:region_window_rate_ratio", ',window="month"'))
     queries = [
-        query(f"{listed('healthd:region_printed_ratio', month)} and {target}", shape="table"),
+        query(f"{month} and {target}", shape="table"),
         query(target, shape="table"),
-        query(listed("healthd:region_verdict", month, " < 4"), shape="table"),
+        query(listed("healthd:region_window_verdict", only=" < 4"), shape="table"),
         query(f"{listed('healthd:region_budget_left:camera_seconds')} {_HOURS}", shape="table"),
         query(listed("healthd:region_burn:ratio"), shape="table"),
-        query(f"{listed('healthd:region_forecast_printed:ratio')} and {target}", shape="table"),
+        query(printed(forecast), shape="table"),
         query(f"1 + 2 * ({forecast} >= bool {target})", shape="table"),
         query(listed("healthd:region_gap_cameras"), shape="table"),
         query(listed("healthd:region_plan_repairs"), shape="table"),

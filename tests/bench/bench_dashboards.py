@@ -180,13 +180,15 @@ def main() -> None:
         site = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
         threading.Thread(target=site.serve_forever, daemon=True).start()
         target = f"127.0.0.1:{site.server_address[1]}"
-        with prometheus(directory, [target], RULES, interval="15s") as server:
-            wait_until(lambda: server.query("healthd:region_plan_repairs"), 180)
+        with prometheus(directory, [target], RULES, interval="15s", own_pace=True) as server:
+            wait_until(
+                lambda: server.query("healthd:region_plan_repairs and on () healthd:region_burn:ratio"), 300
+            )
             time.sleep(20)
             lines = [*history(server, time.time() - 2)]
         backfill(directory, lines)
-        with prometheus(directory, [target], RULES, interval="15s") as server:
-            time.sleep(75)
+        with prometheus(directory, [target], RULES, interval="15s", own_pace=True) as server:
+            time.sleep(150)
             samples = server.query("scrape_samples_scraped")[0]["value"][1]
             recorded = server.query('count({__name__=~"healthd:.*"})')[0]["value"][1]
             print(f"{samples} series scraped, {recorded} recorded; rules take", end=" ")
