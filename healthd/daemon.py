@@ -43,8 +43,8 @@ from healthd.report.desk import ReportDesk
 from healthd.schedule import Observers
 from healthd.selfmetrics import SelfMetrics
 from healthd.settings import core_rules, gated_checks, incident_policy, judgement, naming, references
-from healthd.setup import Setup, guard, read_setup
-from healthd.store import Store, Writer
+from healthd.setup import Setup, guard, keep_what_stays, read_setup
+from healthd.store import Batch, Store, Writer
 from healthd.upkeep import Upkeep
 from probes.base import Memory, Probe, Resources
 
@@ -334,7 +334,7 @@ class Daemon:
         """Read everything anew; if anything is wrong keep running as before and say what. [] = taken."""
         async with self._reloading:
             try:
-                setup = await asyncio.to_thread(read_setup, self.path)
+                setup = await asyncio.to_thread(lambda: keep_what_stays(self.setup, read_setup(self.path)))
                 if not force:
                     guard(self.setup, setup)
             except BadInput as error:
@@ -342,15 +342,16 @@ class Daemon:
                 for problem in error.problems:
                     log.error("reload refused: %s", problem)  # noqa: TRY400 (the user's mistake, not a bug)
                 return [str(problem) for problem in error.problems]
-            self._apply(setup)
+            now = self.clock.now()
+            batch = await asyncio.to_thread(recording.from_setup, self.setup, setup, now)
+            await self._apply(setup, batch, now)
             return []
 
-    def _apply(self, setup: Setup) -> None:
-        now = self.clock.now()
+    async def _apply(self, setup: Setup, batch: Batch, now: Moment) -> None:
+        """In pieces, between which others get their turn; what is asked meanwhile of who left is ignored."""
         old, self.setup = self.setup, setup
         _warn_of_restart(old.config, setup.config)
         self._report(setup.warnings)
-        batch = recording.from_setup(old, setup, now)
         self.core.rules = core_rules(setup.config)
         self.gallery.judgement = judgement(setup)
         self.core.desk.board.policy = incident_policy(setup.config)
@@ -359,8 +360,10 @@ class Daemon:
         self.core.replace(setup.inventory, now)
         self.keeper.keep()
         self.writer.submit(batch)
+        await asyncio.sleep(0)
         self.live.replace(naming(setup.config), setup.inventory)
         self.front.reloaded()
+        await asyncio.sleep(0)
         longest = self.prober.longest_timeout
         self._in_background(_close_later(self.prober.replace(setup.config, setup.inventory), longest))
         self.core.hold_again()

@@ -219,8 +219,11 @@ class Live:
         for camera in inventory.cameras.values():
             view = old.get(camera.id)
             if view is None:
-                view = CameraView(camera, vendor=camera.vendor, model=camera.model)
-            self._views[camera.id] = replace(view, camera=camera, exempt=camera.id in self._exempt)
+                exempt = camera.id in self._exempt
+                view = CameraView(camera, vendor=camera.vendor, model=camera.model, exempt=exempt)
+            elif view.camera is not camera or view.exempt is not (camera.id in self._exempt):
+                view = replace(view, camera=camera, exempt=camera.id in self._exempt)
+            self._views[camera.id] = view
         self.naming, self.inventory = naming, inventory
 
     def committed(self, flips: Sequence[Flip]) -> None:

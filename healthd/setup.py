@@ -7,6 +7,7 @@ import gc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from healthd.alerting.files import misfits
 from healthd.config import Config, load_config
@@ -15,6 +16,8 @@ from healthd.model import Inventory, Region
 from healthd.options.yamltext import read_yaml
 from healthd.problems import BadInput, Problem, Severity, did_you_mean
 from healthd.rates.pool import RATES, Terms
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,22 @@ def _strange_thresholds(config: Config, inventory: Inventory) -> Iterator[Proble
             remedy = did_you_mean(one.region, inventory.regions, "correct it, or add it to the regions' file")
             where = ("picture", "thresholds", place, "region")
             yield read_yaml(config.path).problem(where, f'"{one.region}" is no region of the inventory', remedy)
+
+
+def keep_what_stays(old: Setup, new: Setup) -> Setup:
+    """`new`, in which each camera and device that is as it was is the very value of `old`: whoever takes it over
+    can tell at a glance who changed, and a fleet is not held twice."""
+    known, devices = old.inventory.cameras, old.inventory.devices
+    inventory = dataclasses.replace(
+        new.inventory,
+        cameras={key: _kept(known.get(key), one) for key, one in new.inventory.cameras.items()},
+        devices={key: _kept(devices.get(key), one) for key, one in new.inventory.devices.items()},
+    )
+    return dataclasses.replace(new, inventory=inventory)
+
+
+def _kept(before: _T | None, now: _T) -> _T:
+    return before if before is not None and before == now else now
 
 
 def guard(old: Setup, new: Setup) -> None:

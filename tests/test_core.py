@@ -446,3 +446,25 @@ def test_uptime_of_a_camera_that_is_back_is_asked_for_where_it_tells() -> None:
         story.core.judge(story.now + 1000)
         (closed,) = [one.incident for one in story.core.take().happenings if one.what is What.CLOSED]
         assert closed.cause is (Cause.POWER if knows else Cause.LINK)
+
+
+def test_a_reload_that_moves_cameras_finds_them_where_they_are() -> None:
+    """Addresses and upstream devices are looked up anew when they change, and cameras are told by value: who stays
+    as he was is the very same."""
+    story = Story()
+    story.pings()
+    cameras = [*story.inventory.cameras.values()]
+    moved = replace(cameras[0], address="127.0.9.9")
+    story.inventory = inventory([moved, *cameras[1:]])
+    story.core.replace(story.inventory, story.now)
+    for _ in range(3):
+        story.pings(dead=[1])
+    assert story.latest()["c1", "online"] is State.OFFLINE
+    assert all(flip.camera == "c1" for flip in story.flips if flip.state is State.OFFLINE)
+    hung = replace(cameras[1], placement=replace(cameras[1].placement, upstream="sw9"))
+    story.inventory = inventory([moved, hung, *cameras[2:]])
+    story.core.replace(story.inventory, story.now)
+    for _ in range(3):
+        story.pings(dead=[1, 2])
+    (down,) = [flip for flip in story.flips if flip.camera == "c2" and flip.state is State.OFFLINE]
+    assert down.evidence[-1]["siblings"] == 0

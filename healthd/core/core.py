@@ -95,7 +95,7 @@ class Core:
             entry = self._roster.put(camera)
             if not camera.asked:
                 self._go_dark(entry, now)
-            elif not camera.placement.picture or self.rules.picture is None:
+            elif not entry.blank and (not camera.placement.picture or self.rules.picture is None):
                 self._forget(entry, Axis.PICTURE, now, "not asked")
         self.desk.replace(inventory)
         self.disagreements.keep_only(inventory.cameras, now)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from healthd.folding.state import Holding
-from healthd.model import Camera, Moment
+from healthd.model import Camera, Moment, State
 from probes.base import Memory
 
 # Frozen, so all may begin with the same ones: 100,000 of each are 10 MB.
@@ -31,6 +31,11 @@ class Entry:
         """Whether a streak or a fail is open on either axis."""
         return self.online.undecided or self.online.first_fail > 0 or self.picture.undecided
 
+    @property
+    def blank(self) -> bool:
+        """Whether there is nothing to forget of its picture."""
+        return self.picture.state is State.UNKNOWN and not self.picture.undecided and not self.picture.first_fail
+
     def undecided_since(self, now: Moment) -> Moment:
         """Before this moment nothing of it can still change: when what is open on either axis began, or now."""
         begun = [held.streak[0].asked for held in (self.online, self.picture) if held.streak]
@@ -45,6 +50,7 @@ class Roster:
         # By address only: of those that share one, the few with another reach are sorted out when asked for.
         self._at_address: dict[str, tuple[Entry, ...]] = {}
         self._below: dict[str, tuple[Entry, ...]] = {}
+        self._stale = True  # somebody came, went or moved since the look-ups were set up
 
     def __getitem__(self, camera: str) -> Entry:
         return self._entries[camera]
@@ -66,15 +72,24 @@ class Roster:
         entry = self._entries.get(camera.id)
         if entry is None:
             entry = self._entries[camera.id] = Entry(camera)
-        entry.camera = camera
+            self._stale = True
+        if entry.camera is not camera:
+            before, entry.camera = entry.camera, camera
+            moved = before.address != camera.address or before.placement.upstream != camera.placement.upstream
+            self._stale = self._stale or moved
         return entry
 
     def take_out(self, stay: Mapping[str, object]) -> Iterable[Entry]:
         """Removes all that are not to stay; returns them."""
-        return [self._entries.pop(camera) for camera in [*self._entries] if camera not in stay]
+        gone = [self._entries.pop(camera) for camera in [*self._entries] if camera not in stay]
+        self._stale = self._stale or bool(gone)
+        return gone
 
     def index(self) -> None:
-        """Set up the look-ups anew."""
+        """Set up the look-ups anew, if somebody moved."""
+        if not self._stale:
+            return
+        self._stale = False
         at_address: dict[str, list[Entry]] = {}
         below: dict[str, list[Entry]] = {}
         for entry in self._entries.values():

@@ -20,7 +20,20 @@ from pathlib import Path
 from tests.bench.document import merged
 from tests.bench.table import HEAD, Row
 
-NAMES = ("ping", "snmp", "onvif", "frame", "schedule", "page", "rates", "report", "start", "daemon")
+NAMES = (
+    "ping",
+    "snmp",
+    "onvif",
+    "frame",
+    "schedule",
+    "page",
+    "rates",
+    "report",
+    "start",
+    "reload",
+    "flips",
+    "daemon",
+)
 PEERS = ("icmplib", "gufo_ping", "aioping", "pysnmp", "gufo_snmp", "onvif-zeep", "prometheus-client")
 PROGRAMS = (
     ("fping", "-v"),

@@ -129,13 +129,13 @@ def called_offline(directory: Path) -> int:
 
 
 @contextmanager
-def timed_pages(running: Daemon, path: str) -> Iterator[list[float]]:
+def timed_pages(running: Daemon, path: str, pause: float = 0.2) -> Iterator[list[float]]:
     """How long each asking for a page took, one after the other while the block runs, in seconds."""
     took: list[float] = []
     done = threading.Event()
 
     def ask() -> None:
-        while not done.wait(0.2):
+        while not done.wait(pause):
             begun = time.monotonic()
             status, _ = running.get(path)
             took.append(time.monotonic() - begun if status == 200 else float("inf"))
