@@ -83,10 +83,16 @@ class EchoEngine:
     def _tick(self) -> None:
         self._timer = None
         decided: dict[Batch, list[tuple[int, tuple[Packet, ...]]]] = {}
-        for lane in self._lanes.values():
-            for flight in lane.turn() if lane.open_addresses else ():
-                fates = cast("list[Packet]", flight.fates)
-                decided.setdefault(flight.batch, []).append((flight.index, tuple(fates)))
+        try:
+            for lane in self._lanes.values():
+                for flight in lane.turn() if lane.open_addresses else ():
+                    fates = cast("list[Packet]", flight.fates)
+                    decided.setdefault(flight.batch, []).append((flight.index, tuple(fates)))
+        finally:  # whatever goes wrong with one packet, the others are to be heard
+            self._go_on(decided)
+
+    def _go_on(self, decided: Mapping[Batch, list[tuple[int, tuple[Packet, ...]]]]) -> None:
+        """Hand over what is decided, and plan the next tick."""
         for batch, answers in decided.items():
             # In a callback of its own, so that what one receiver raises harms nobody else.
             self._loop.call_soon(self._hand_over, batch, answers)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import pytest
 
-from probes.icmp_lane import BURST, Ending, Packet
+from probes.icmp_lane import BURST, Ending, Flight, Lane, Packet
 from tests.echoes import (
     DEAD,
     DEAD_ADDRESSES,
@@ -173,6 +173,25 @@ async def test_receiver_that_raises_harms_nobody(new_engine: NewEngine) -> None:
     engine = new_engine(0.5)
     engine.ping(["127.0.0.1"], 1, deliver)
     assert endings(await ask(engine, live(10))) == {Ending.ANSWERED: 10}
+    assert [type(error) for error in raised] == [RuntimeError]
+
+
+@root_only
+async def test_bug_met_once_costs_a_tick_and_not_the_fleet(
+    new_engine: NewEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception where answers are read goes to the loop's exception handler, and the pinging goes on."""
+    raised: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context.get("exception")))
+    turn, turns = Lane.turn, iter(range(1_000_000))
+
+    def turning(lane: Lane) -> list[Flight]:
+        if next(turns) == 1:
+            raise RuntimeError("a bug of ours")
+        return turn(lane)
+
+    monkeypatch.setattr(Lane, "turn", turning)
+    assert endings(await ask(new_engine(0.5), live(300))) == {Ending.ANSWERED: 300}
     assert [type(error) for error in raised] == [RuntimeError]
 
 
