@@ -85,11 +85,11 @@ class Program:
 
 
 @contextlib.contextmanager
-def started(arguments: list[str], log: Path) -> Iterator[Program]:
+def started(arguments: list[str], log: Path, program_of: list[str] = HEALTHD) -> Iterator[Program]:
     """A process that is gone afterwards, whatever happens."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*HEALTHD, *arguments], stdout=output, stderr=output, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+            [*program_of, *arguments], stdout=output, stderr=output, env=os.environ | {"PYTHONUNBUFFERED": "1"}
         )
     program = Program(process, log)
     try:
@@ -173,9 +173,9 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def daemon(config: Path) -> Iterator[Daemon]:
+def daemon(config: Path, program_of: list[str] = HEALTHD) -> Iterator[Daemon]:
     """A started daemon; not yet ready."""
-    with started(["run", "-c", str(config)], config.parent / "daemon.log") as program:
+    with started(["run", "-c", str(config)], config.parent / "daemon.log", program_of) as program:
         yield Daemon(program, config)
 
 

@@ -33,6 +33,7 @@ NAMES = (
     "reload",
     "flips",
     "daemon",
+    "profile",
 )
 PEERS = ("icmplib", "gufo_ping", "aioping", "pysnmp", "gufo_snmp", "onvif-zeep", "prometheus-client")
 PROGRAMS = (

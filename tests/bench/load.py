@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sqlite3
+import sys
 import tempfile
 import threading
 import time
@@ -17,7 +18,7 @@ from typing import Any
 from healthd.store import Batch, Store
 from probes.base import Memory
 from tests.bench.table import cpu_seconds, memory_megabytes
-from tests.running import Daemon, city, daemon, edit_config
+from tests.running import HEALTHD, Daemon, city, daemon, edit_config
 
 SCRAPE_SECONDS = 15.0
 _READY_SECONDS = 420.0
@@ -47,7 +48,7 @@ class Measured:
 
 
 @contextmanager
-def loaded(cameras: int, checks: Mapping[str, Any], **keys: Any) -> Iterator[Daemon]:
+def loaded(cameras: int, checks: Mapping[str, Any], *, profiled: bool = False, **keys: Any) -> Iterator[Daemon]:
     """A ready daemon over a city in which nobody is dead, as after a restart: what ONVIF told of snapshots is
     known, or for its first hour the daemon would do an hour's work of that kind in a quarter of one."""
     with tempfile.TemporaryDirectory() as directory, city(Path(directory), cameras, "--pictures", "pool"):
@@ -55,7 +56,8 @@ def loaded(cameras: int, checks: Mapping[str, Any], **keys: Any) -> Iterator[Dae
         edit_config(config, checks=checks, reference_targets=["127.0.0.1"], **keys)
         if "frame" in checks:
             _know_snapshots(Path(directory))
-        with daemon(config) as running:
+        profiler = [sys.executable, "-m", "tests.bench.profiled", str(Path(directory) / "profile.json")]
+        with daemon(config, profiler if profiled else HEALTHD) as running:
             running.ready(_READY_SECONDS)
             yield running
 
