@@ -38,6 +38,7 @@ from healthd.store import Batch, Store
 from probes.base import Memory
 from tests.pages import page, views
 from tests.rates_fleets import DAY, HOUR, REGIONS
+from tests.report_kit import healthd_says
 from tests.running import healthd
 from tests.test_config import error, load
 
@@ -394,7 +395,7 @@ def test_further_rates_come_from_the_store(city: Path) -> None:
     store.close()
 
 
-def test_what_was_found_out_of_a_day_answers_for_it_later(city: Path) -> None:
+def test_what_was_found_out_of_a_day_answers_for_it_later(city: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A day is kept with where its cameras stood: a month on, when all were read again, retired and moved, the day
     still says what it was, and a camera that was read once in it counts as checked."""
     setup = read_setup(city)
@@ -427,6 +428,12 @@ def test_what_was_found_out_of_a_day_answers_for_it_later(city: Path) -> None:
     }
     known = found_against(store, setup, Span(midnight, midnight + DAY), "clock")
     assert [(one.camera, one.bucket, one.why[:13]) for one in known] == [("c2", BAD, "failed it at ")]
+    files = city.parent / "cameras.csv"
+    files.write_text("\n".join(line for line in files.read_text().splitlines() if not line.startswith("c2")))
+    code, out, _ = healthd_says(
+        capsys, "rates", "-c", city, "--from", "2025-11-24", "--to", "2025-11-25", "--rate", "clock", "--findings"
+    )
+    assert (code, [line.split()[:2] for line in out.splitlines()[1:]]) == (0, [["c2", "320101"]])
     store.prune(0, later + 2 * DAY)
     assert not [*store.examined_days(0, later * 2)]
     store.close()

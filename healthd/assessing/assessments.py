@@ -278,12 +278,14 @@ def assess(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one rate has against one camera; `bucket`: BAD, UNKNOWN (not checked) or GOOD (a warning)."""
+    """What one rate has against one camera; `bucket`: BAD, UNKNOWN (not checked) or GOOD (a warning). `region`:
+    where the camera stood."""
 
     camera: str
     rate: str
     bucket: Bucket
     why: str
+    region: str = ""
 
 
 def findings(examined: Examination, rates: Sequence[str], region: str = "") -> list[Finding]:
@@ -295,4 +297,8 @@ def findings(examined: Examination, rates: Sequence[str], region: str = "") -> l
         if pool.group(camera.id, camera.placement) is not None
     ]
     judged = ((rate, camera, *examined.judge(rate, camera)) for rate in rates for camera in cameras)
-    return [Finding(camera.id, rate, bucket, why) for rate, camera, bucket, why in judged if why]
+    return [
+        Finding(camera.id, rate, bucket, why, camera.placement.region)
+        for rate, camera, bucket, why in judged
+        if why
+    ]

@@ -244,8 +244,8 @@ def _print_findings(arguments: argparse.Namespace, setup: Setup, store: Store, s
         return 0
     lines = [("camera", "name", "region", "finding", "why")]
     for one in found:
-        camera = cameras[one.camera]
-        lines.append((one.camera, camera.name, camera.placement.region, words[one.bucket], one.why))
+        name = cameras[one.camera].name if one.camera in cameras else ""  # it may have left since
+        lines.append((one.camera, name, one.region, words[one.bucket], one.why))
     print(table(lines))
     return 0
 

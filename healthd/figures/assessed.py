@@ -157,6 +157,9 @@ def _offsets(setup: Setup, memories: Mapping[str, Memory], fresh: Mapping[str, M
 
 def found_against(store: Store, setup: Setup, span: Span, rate: str, region: str = "") -> list[Finding]:
     """Every camera that a rate holds something against, does not know or warns of."""
+    final = final_month(store, span)
+    if final is not None:
+        return _kept_findings(thawed(final.copy), final.copy.terms, rate, region)
     until = _until(store, span)
     if is_present(store, setup, span):
         return findings(examination(store, setup, until, dict.fromkeys(READ_BY, span.start)), [rate], region)
@@ -172,7 +175,7 @@ def _kept_findings(known: Examined, terms: Terms, rate: str, region: str) -> lis
             why = (
                 "failed it at the time; the reason was not kept" if bucket is Bucket.BAD else "no reading was kept"
             )
-            found.append(Finding(camera, rate, bucket, why))
+            found.append(Finding(camera, rate, bucket, why, known.places[place].region))
     return found
 
 
