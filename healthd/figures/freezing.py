@@ -25,7 +25,7 @@ def take_copy(
     many cameras were read so far. Raises StoreError."""
     watch = watch_of(store, setup.config.timezone, span).judging(terms.profiles)
     end = min(span.end, watch.until + 1)
-    examined = examined_of(store, setup, Span(span.start, span.end))
+    examined = examined_of(store, setup, span)
 
     def counted() -> Iterator[CameraHistory]:
         for count, history in enumerate(store.histories(span.start, span.end)):

@@ -119,7 +119,9 @@ def counted_incidents(store: Store, start: Moment, end: Moment) -> list[Incident
 
 def written_incident(incident: Incident) -> str:
     """What statistics need of it, as text."""
-    return json.dumps(stored(replace(incident, evidence=(), camera_ids=frozenset())), ensure_ascii=False)
+    return json.dumps(
+        stored(replace(incident, evidence=(), camera_ids=frozenset(), acknowledged=None)), ensure_ascii=False
+    )
 
 
 def read_incident(text: str) -> Incident:
