@@ -24,7 +24,7 @@ from healthd.figures.assessed import keep_assessed, keep_day
 from healthd.figures.final_window import keep_final
 from healthd.folding.gallery import Gallery
 from healthd.front import Front
-from healthd.heap import few_heaps
+from healthd.heap import few_heaps, give_back
 from healthd.incidents.board import Board
 from healthd.incidents.desk import Desk
 from healthd.incidents.fleet import Fleet
@@ -297,6 +297,7 @@ class Daemon:
         self.keeper.keep()
         await self.keeper.flushed()
         self.live.ready = True
+        await asyncio.to_thread(give_back)  # a first start makes a flip of every camera
 
     async def _tick(self) -> None:
         last, ticks = self.clock.now(), 0

@@ -23,7 +23,6 @@ from healthd.city.options import CityOptions, Pictures
 from healthd.city.plan import Plan
 from healthd.city.readings import simulate_examined
 from healthd.city.repairs import simulate_repairs
-from healthd.city.serve import serving
 from healthd.commands.common import Commands
 from healthd.commands.stack import Addresses, find_programs, running_stack
 from healthd.periods import Span, day, local
@@ -100,6 +99,8 @@ def _city(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(options: CityOptions) -> None:
+    from healthd.city.serve import serving  # it loads picture code, 30 MB, and `healthd run` passes here too
+
     stop = _stop_signals()
     async with serving(options) as city:
         print(
@@ -189,6 +190,8 @@ def _city_process(options: CityOptions, days: int, ready: Connection) -> None:
 
 
 async def _city_of_demo(options: CityOptions, days: int, ready: Connection) -> None:
+    from healthd.city.serve import serving  # it loads picture code, 30 MB, and `healthd run` passes here too
+
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with serving(options) as city:

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 
-import openpyxl
-
 from healthd.problems import Problems, Severity, did_you_mean
 
 LONGEST_CELL = 4096  # characters; a name or an address has a few dozen
@@ -270,6 +268,8 @@ _NOT_XLSX = (
 
 
 def _sheet_rows(data: bytes) -> Iterator[tuple[object, ...]]:
+    import openpyxl  # few have their inventory in Excel, and it takes 8 MB
+
     book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
     sheet = book.worksheets[0]
     # The size that a sheet claims may be a million empty rows, or too small.
