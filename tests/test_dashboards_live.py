@@ -45,6 +45,7 @@ MAY_BE_EMPTY = {
     ("healthd", "Messages sent on"),  # no hook is configured
     ("healthd", "Alert routes"),
     ("region", "Contradictions"),
+    ("causes", "Contradictions"),
     ("region", "Further rates"),  # the profile default has no target for them
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from healthd.dashboards import parts
+from healthd.dashboards import further, parts
 from healthd.dashboards.board import Site, board, chain, datasource, healthd_url, hint
 from healthd.dashboards.panels import (
     PERCENT,
@@ -43,6 +43,8 @@ def causes(site: Site) -> dict[str, Any]:
             _by_cause(site),
             _by_maintainer(site),
             _by_unit(site),
+            further.doors(site, CHOSEN, (12, 6)),
+            further.contradictions(site, f'{_SCOPE},class="all"', (12, 6)),
             parts.incidents(site, CHOSEN, (24, 10), 100),
             row(say("趋势", "Over time")),
             _open_over_time(site),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from healthd.dashboards import parts
+from healthd.dashboards import further, parts
 from healthd.dashboards.board import Site, board, class_, datasource, healthd_url, hint, one_region, profile, unit
 from healthd.dashboards.further import further_rates
 from healthd.dashboards.panels import (
@@ -48,6 +48,7 @@ def region(site: Site) -> dict[str, Any]:
             parts.incident_stat(site, _HERE, (4, 4)),
             _above(site),
             parts.by_class(site, f'{_HERE},profile="$profile"', (24, 6)),
+            further.further_rates(site, _HERE, (24, 9)),
             row(say("下级区域与摄像机", "Children and cameras")),
             parts.ranking(
                 site,
@@ -72,7 +73,7 @@ def region(site: Site) -> dict[str, Any]:
             row(say("图像与网络", "Pictures and network")),
             _faults_now(site),
             _faults_over_time(site),
-            _contradictions(site),
+            further.contradictions(site, f'{_HERE},class="$class"', (6, 8)),
             _delay(site),
             _loss(site),
         ],
@@ -231,37 +232,6 @@ def _faults_over_time(site: Site) -> Panel:
         defaults={"decimals": 0, "min": 0},
         overrides=_fault_names(site),
         stacked=True,
-    )
-
-
-def _contradictions(site: Site) -> Panel:
-    say = site.say
-    words = {
-        "reach_without_picture": say("可达但无图像", "reached, no picture"),
-        "picture_without_reach": say("有图像但不可达", "picture, not reached"),
-        "protocol_without_reach": say("协议有应答但不可达", "protocol answers, not reached"),
-        "platform_without_reach": say("平台在线但不可达", "platform ON, not reached"),
-        "platform_without_picture": say("平台在线但无图像", "platform ON, no picture"),
-        "reach_without_platform": say("平台离线但可达", "platform OFF, reached"),
-    }
-    return bars(
-        say("状态矛盾", "Contradictions"),
-        say(
-            "网络探测、协议应答、平台状态与图像互相矛盾的摄像机台数：在线却无图像即“假在线”。",
-            "Cameras whose reach, protocols, platform and picture contradict each other: whoever is online "
-            "without a picture is falsely online.",
-        ),
-        (6, 8),
-        [
-            query(
-                f'max by (finding) (healthd_region_disagreements{{{_HERE},class="$class"}} > 0)',
-                "{{finding}}",
-                shape="instant",
-            )
-        ],
-        say=say,
-        defaults={"decimals": 0, "noValue": none_or_no_data(say)},
-        overrides=[of_field(finding, displayName=word) for finding, word in words.items()],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from healthd.dashboards import parts
+from healthd.dashboards import further, parts
 from healthd.dashboards.board import (
     Site,
     board,
@@ -66,6 +66,8 @@ def targets(site: Site) -> dict[str, Any]:
             row(say("修复收益", "What repair buys")),
             _gaps(site),
             _plan(site),
+            row(say("其他指标", "Further rates")),
+            further.pooled_further_rates(site, _SCOPE, (24, 9)),
         ],
     )
 
