@@ -606,6 +606,28 @@ def test_what_hangs_on_a_flapping_switch_is_no_incident_of_its_own() -> None:
     assert [str(incident.kind) for incident in town.board.incidents] == ["flapping"]
 
 
+def test_an_outage_that_is_found_to_flap_goes_on_under_its_id() -> None:
+    """Each time the cameras are back before their switch, whose uptime is waited for: neither do ten cameras flap,
+    nor is there a second page beside the one of the outage."""
+    town = Town(policy=Policy(flapping_flips=6))
+    for outage in range(3):
+        town.read("sw1")
+        town.device("sw1", False)
+        town.down(*town.all_of(1))
+        town.later(60)
+        before = town.one().id
+        town.up(*town.all_of(1))
+        town.later(3)
+        town.device("sw1", True)
+        town.later(5)
+        if outage < 2:
+            town.read("sw1")
+            town.later(200)
+    town.down("c101")
+    town.later(2)
+    assert [(one.id, one.kind, one.subject) for one in town.board.incidents] == [(before, Kind.FLAPPING, "sw1")]
+
+
 def test_two_switches_that_die_hours_apart_are_not_their_feed() -> None:
     """A feed is dead when all that it feeds died together; else each is a fault of its own."""
     town = Town()

@@ -320,7 +320,9 @@ class Board:
             device = self.fleet.devices.get(other[1])
             # A device that does not answer itself, but lets others through, takes nobody else's cameras.
             below = device is not None and key[1] in device.line and self.fleet.dead(key[1], self.policy.mass)
-            if (incident.camera_ids and incident.camera_ids <= cameras) or below:
+            # What goes down once more, and is found to flap, is the same thing to repair.
+            again = key[0] is Kind.FLAPPING and other == (Kind.OFFLINE, key[1])
+            if (incident.camera_ids and incident.camera_ids <= cameras) or below or again:
                 found.append(incident)
         return found
 

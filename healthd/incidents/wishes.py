@@ -121,10 +121,16 @@ class Wishes:
         things = [(device, self.fleet.devices[device].flips) for device in reversed(facts.line)]
         for subject, flips in (*things, (camera, facts.flips)):
             key = (Kind.FLAPPING, subject)
+            if subject == camera and key not in self._open and self._shared(facts):
+                return None
             if self._flaps(flips, key in self._open, now) and (subject != camera or facts.flips):
                 self._wait(camera, flips[0] + self.policy.flapping_window + 1)
                 return key if facts.flips or held == key else None
         return None
+
+    def _shared(self, facts: CameraFacts) -> bool:
+        """Whether a device above went and came with the camera each time: it may only be back a moment later."""
+        return any(len(self.fleet.devices[above].flips) >= max(2, len(facts.flips) - 1) for above in facts.line)
 
     def _flaps(self, flips: list[Moment], known: bool, now: Moment) -> bool:
         """Many flips within the window; once it flaps, until the window is quiet."""
