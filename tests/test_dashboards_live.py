@@ -46,7 +46,6 @@ MAY_BE_EMPTY = {
     ("healthd", "Alert routes"),
     ("region", "Contradictions"),
     ("causes", "Contradictions"),
-    ("region", "Further rates"),  # made every five minutes
     ("targets", "Further rates of the chosen regions"),
     ("region", "Further rates"),  # the profile default has no target for them
 }

@@ -6,7 +6,6 @@ from typing import Any
 
 from healthd.dashboards import further, parts
 from healthd.dashboards.board import Site, board, class_, datasource, healthd_url, hint, one_region, profile, unit
-from healthd.dashboards.further import further_rates
 from healthd.dashboards.panels import (
     PERCENT,
     Panel,
@@ -63,7 +62,6 @@ def region(site: Site) -> dict[str, Any]:
             _longest(site),
             _faulty(site),
             parts.incidents(site, 'path=~".*/$region/.*"', (24, 8)),
-            further_rates(site, _HERE, (24, 8)),
             row(say("趋势", "Over time")),
             parts.rate_trend(site, "online", _WHERE, (12, 8)),
             parts.rate_trend(site, "intact", _WHERE, (12, 8)),
