@@ -47,8 +47,8 @@ def further_rates(site: Site, here: str, size: tuple[int, int]) -> Panel:
             "联网、建设覆盖、新建高清、时钟、分辨率、一机一档、字幕标注与及时修复，按全部类别，每 5 分钟统计一次。"
             "未能查到的摄像机不计为不合格。不合格的摄像机名单见 healthd rates --findings。",
             "Networked, coverage, HD, clock, resolution, records, annotation and timely repairs, of all classes; "
-            "made every 5 minutes. A camera that could not be asked does not fail. `healthd rates --findings` lists "
-            "those that do.",
+            "made every 5 minutes. A camera that could not be asked does not fail. "
+            "`healthd rates --findings` lists those that do.",
         ),
         size,
         columns,
