@@ -58,6 +58,14 @@ faint but shows through where it was (snow, mist) is not covered, and then a cov
 contrast that thick mist may leave depends on how evenly it was lost; a lens far out of focus is told in haze,
 too; colour bars and cards with a logo are no signal; lines must be equally high all along. The eighth look is the
 table. The figures without reference are the ones that these looks have flattered most.
+
+**What falls short, and what was tried.** `occluded` is named in 0.894 of the frames (0.90 was aimed at), and 1.1 %
+of the frames with brightness steps are called blurred (1 % at most was aimed at; all four are of one storm over a
+plain, which has few edges). Of the 21 covers that are missed 13 are said to be not checked: the view has too
+little structure to lose, or no contrast is left. On 14 of the tuning half's 23 scenes the same rules find 0.992 of
+the covers and call none of the 188 good frames of each kind faulty; seven tiles instead of nine find more covers
+at night there (0.976 instead of 0.944), and have not been measured here. Contrast by tile instead of edges found
+next to nothing more.
 """
 
 _OF_SUMMARY = """Of all frames with the fault, the share in which it was named. *Confirmed*: in three of three
