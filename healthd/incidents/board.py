@@ -38,11 +38,13 @@ _PAUSE: Moment = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One key's part of an update; `moved`: all cameras that left some incident in it."""
+    """One key's part of an update; `origins`: the incidents that its cameras come from; `moved`: all cameras that
+    left some incident in the update."""
 
     key: Key
     joining: set[str]
     leaving: set[str]
+    origins: set[Key]
     moved: frozenset[str]
     now: Moment
 
@@ -142,14 +144,15 @@ class Board:
         devices |= self._wishes.unopened
         self._wishes.unopened.clear()
         cameras = self._wishes.due(dirty | self._below_changed(devices), now)
-        joining, leaving = self._moves(cameras, now)
+        joining, leaving, origins = self._moves(cameras, now)
         touched = {*joining, *leaving, *self._keys_of(devices), *self._lingering, *self._untold}
         touched.update(key for camera in cameras for slot in _SLOTS if (key := self._at.get((camera, slot))))
         moved = frozenset[str]().union(*leaving.values())
         happenings: list[Happening] = []
         # Devices first: a camera's own incident may turn out to be part of one.
         for key in sorted(touched, key=lambda key: (key[1] not in self.fleet.devices, key)):
-            happenings += self._settle(_Step(key, joining.get(key, set()), leaving.get(key, set()), moved, now))
+            parts = joining.get(key, set()), leaving.get(key, set()), origins.get(key, set())
+            happenings += self._settle(_Step(key, *parts, moved, now))
         return happenings
 
     @property
@@ -168,9 +171,13 @@ class Board:
                     cameras |= self.fleet.devices[device].down.keys()
         return cameras
 
-    def _moves(self, cameras: Collection[str], now: Moment) -> tuple[dict[Key, set[str]], dict[Key, set[str]]]:
+    def _moves(
+        self, cameras: Collection[str], now: Moment
+    ) -> tuple[dict[Key, set[str]], dict[Key, set[str]], dict[Key, set[Key]]]:
+        """Who joins and who leaves which incident, and from which incidents those who join come."""
         joining: dict[Key, set[str]] = defaultdict(set)
         leaving: dict[Key, set[str]] = defaultdict(set)
+        origins: dict[Key, set[Key]] = defaultdict(set)
         for camera in cameras:
             for slot in _SLOTS:
                 held = self._at.get((camera, slot))
@@ -183,7 +190,9 @@ class Board:
                 if wanted is not None:
                     joining[wanted].add(camera)
                     self._at[camera, slot] = wanted
-        return joining, leaving
+                if wanted is not None and held is not None:
+                    origins[wanted].add(held)
+        return joining, leaving, origins
 
     def _keys_of(self, devices: Collection[str]) -> set[Key]:
         """Incidents that these devices have or should have, even without cameras."""
@@ -264,7 +273,7 @@ class Board:
         key, cameras, now = step.key, step.joining, step.now
         region, class_, unit, maintainer = answerable(self.fleet, key, cameras)
         happenings: list[Happening] = []
-        merged = self._emptied(cameras, key)
+        merged = self._emptied(step)
         same = [old for old in merged if (old.region, old.maintainer) == (region, maintainer)]
         if same:
             # The same crew in the same place: the event that they were told of, not another one.
@@ -311,18 +320,27 @@ class Board:
                 del self._at[camera, slot]
                 self._wishes.changed[camera] = None
 
-    def _emptied(self, cameras: set[str], key: Key) -> list[Incident]:
-        """Open incidents of the same kind whose cameras, or whose device, are all part of the new one."""
+    def _emptied(self, step: _Step) -> list[Incident]:
+        """Open incidents of the same kind whose cameras, or whose device, are all part of the new one.
+
+        Looked for only where they can be: with thousands open, going through all for each new one would stop the
+        loop for minutes.
+        """
+        key, devices = step.key, self.fleet.devices
+        again = {(Kind.OFFLINE, key[1])} if key[0] is Kind.FLAPPING else set[Key]()
+        near = step.origins | again
+        if key[1] in devices:
+            near |= {other for other in self._open if other[1] in devices}
+        dead = key[1] in devices and bool(self.fleet.dead(key[1], self.policy.mass))
         found = []
-        for other, incident in self._open.items():
-            if other == key or slot_of(other[0]) is not slot_of(key[0]):
+        for other in sorted(near - {key}):
+            incident = self._open.get(other)
+            if incident is None or slot_of(other[0]) is not slot_of(key[0]):
                 continue
-            device = self.fleet.devices.get(other[1])
             # A device that does not answer itself, but lets others through, takes nobody else's cameras.
-            below = device is not None and key[1] in device.line and self.fleet.dead(key[1], self.policy.mass)
+            below = dead and other[1] in devices and key[1] in devices[other[1]].line
             # What goes down once more, and is found to flap, is the same thing to repair.
-            again = key[0] is Kind.FLAPPING and other == (Kind.OFFLINE, key[1])
-            if (incident.camera_ids and incident.camera_ids <= cameras) or below or again:
+            if (incident.camera_ids and incident.camera_ids <= step.joining) or below or other in again:
                 found.append(incident)
         return found
 

@@ -17,7 +17,7 @@ from healthd.incidents.fleet import Fleet
 from healthd.incidents.incident import Incident, Kind
 from healthd.model import Moment, State
 
-_AT_ONCE = 2000  # cameras looked at in one `update` of the board
+_AT_ONCE = 1000  # cameras looked at in one `update` of the board
 
 
 class Wishes:
