@@ -139,7 +139,9 @@ async def test_flood_of_foreign_answers_hides_nobody(new_engine: NewEngine, dead
         answers = await ask(engine, addresses)
     alive = [packet.ending is Ending.ANSWERED for (packet,) in answers]
     assert alive == [number % 3 != 0 for number in range(300)]
-    assert engine.dropped["foreign"] == engine.dropped["cookie"] == 300 * 7
+    assert engine.dropped["cookie"] == 300 * 7
+    # An ICMP error that another program's packet caused is heard, too; another pinger's answers are not.
+    assert 300 * 7 <= engine.dropped["foreign"] < 300 * 7 + 50
     assert engine.dropped["kernel"] == 0
 
 
@@ -151,7 +153,9 @@ async def test_pingers_side_by_side_leave_each_other_alone(new_engine: NewEngine
     both = await asyncio.gather(*(ask(engine, addresses, packets=2) for engine in pair))
     for engine, answers in zip(pair, both, strict=True):
         assert endings(answers) == {Ending.ANSWERED: 800, Ending.TIMEOUT: 100}
-        assert engine.dropped == dict.fromkeys(DROP_REASONS, 0)
+        dropped = dict(engine.dropped)
+        assert dropped.pop("foreign") < 50  # errors that other programs' packets caused; not 800 answers
+        assert not any(dropped.values())
 
 
 @root_only

@@ -198,7 +198,7 @@ async def test_off_means_that_no_pixel_reaches_the_disk(tmp_path: Path, served: 
     await bad_city(tmp_path)
     assert {"healthd.db", "healthd.db-wal", "daemon.log"} <= files_with(tmp_path, {b""})
     assert files_with(tmp_path, MARKS) == set()
-    assert len(served) > 10
+    assert len(served) >= 5
     assert files_with(tmp_path, set().union(*map(traces, served))) == set()
 
 

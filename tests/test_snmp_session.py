@@ -220,6 +220,7 @@ async def test_memory_and_descriptors_stay_flat(snmpd: Snmpd, credential: Creden
     """3,000 cameras more leave no descriptor behind and less than 20 bytes a camera."""
     probe = make(5.0)
     await sweep(snmpd, probe, credential, iter([0]))  # opens what the probe itself keeps
+    gc.collect()  # what earlier tests left behind is no part of the count
     before = open_files()
     tracemalloc.start()
     try:
@@ -228,7 +229,7 @@ async def test_memory_and_descriptors_stay_flat(snmpd: Snmpd, credential: Creden
             numbers = iter(range(first, last))
             traced, resident = tracemalloc.get_traced_memory()[0], resident_bytes()
             await asyncio.gather(*(sweep(snmpd, probe, credential, numbers) for _ in range(20)))
-            assert open_files() == before
+            assert open_files() <= before
             gc.collect()
         assert tracemalloc.get_traced_memory()[0] - traced < 3000 * 20
         assert resident_bytes() - resident < 4 * 1024 * 1024  # what the decoder's own language allocates
@@ -245,6 +246,7 @@ async def test_failures_leave_no_descriptor() -> None:
         async with responder(lambda request: [b"?"]) as port:
             probe, patient = make(0.05), make()
             await asyncio.gather(probe.ask(at(9)), patient.ask(at(9)))  # opens what the probes themselves keep
+            gc.collect()
             before = open_files()
             gc.disable()
             try:
