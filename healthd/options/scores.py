@@ -18,9 +18,6 @@ WEIGHED = ("online", "intact", *FURTHER, "timely")
 DEDUCTED = ("usage", "attributable", "online", "intact", "clock", "resolution", "archive", "annotation", "timely")
 """Rates that a maintainer may lose points by."""
 
-COUNTED = ("overdue", "repeats")
-"""What a maintainer may lose points for one by one: repairs overdue at the end, and repairs that did not last."""
-
 
 def _amount(value: object) -> Fraction:
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", str(value)):
